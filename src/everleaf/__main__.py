@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m everleaf`."""
+
+from everleaf.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""When to try again after failures: 1, 10, 100 minutes, then daily."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+STEPS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100))
+DAILY = timedelta(days=1)
+HOURLY = timedelta(hours=1)
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Failures in a row, and when the last one was (RFC 9773, section 4.2)."""
+
+    failures: int = 0
+    last: datetime | None = None
+
+    def failed(self, now: datetime) -> "Attempts":
+        """One more."""
+        return Attempts(self.failures + 1, now)
+
+
+def next_attempt(
+    attempts: Attempts, key: str, ceiling: timedelta = DAILY, steps: tuple[timedelta, ...] = STEPS
+) -> datetime | None:
+    """The first moment at which another attempt is allowed; None: at once.
+
+    The jitter, up to a tenth later, is taken from `key` and the count, so that every process
+    comes to the same answer.
+    """
+    if attempts.failures == 0 or attempts.last is None:
+        return None
+    wait = steps[attempts.failures - 1] if attempts.failures <= len(steps) else ceiling
+    return attempts.last + min(wait, ceiling) * (1 + _JITTER * _share(key, attempts.failures))
+
+
+def _share(key: str, count: int) -> float:
+    digest = hashlib.sha256(f"{key}:{count}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32

@@ -1,0 +1,151 @@
+"""Where one certificate stands: the stored row, and how an outcome changes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from everleaf.core.backoff import Attempts
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Done, Failed, Outcome, Waiting
+from everleaf.core.window import Renewal
+from everleaf.errors import Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A stage that has failed and has not been well since."""
+
+    fault: Fault
+    since: datetime
+    attempts: Attempts
+    retry_at: datetime | None = None
+
+
+class Sight(StrEnum):
+    """What one address was seen to do."""
+
+    CONFIRMED = "confirmed"
+    STALE = "stale"  # another certificate
+    CHAIN = "chain"  # the right leaf, another chain
+    UNREACHABLE = "unreachable"  # no TLS server, or none that knows the name
+    UNRESOLVED = "unresolved"  # the name has no address
+    UNKNOWN = "unknown"  # no route on our own side
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether somebody must act."""
+        return self not in (Sight.CONFIRMED, Sight.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The last look at one address of one endpoint.
+
+    Attributes:
+        endpoint: `host:port` as configured; `address`: empty where the name did not resolve.
+        version: the version that it was expected to serve.
+        serial: hexadecimal, of the leaf that it served, where it served one.
+        misses: looks in a row that were failing, over all runs.
+    """
+
+    endpoint: str
+    address: str
+    sight: Sight
+    at: datetime
+    version: str
+    serial: str = ""
+    words: str = ""
+    misses: int = 0
+    terminator: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The version that a terminator took, and its failing reloads since."""
+
+    version: str = ""
+    at: datetime | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A version that made a terminator's own test fail.
+
+    Kept back until the hook (`hook`: its digest) or the deployment (a fingerprint) changes.
+    """
+
+    version: str
+    terminator: str
+    hook: str
+    deployment: str
+    words: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was told to people already."""
+
+    failing: bool = False
+    marks: tuple[int, ...] = ()  # days to the end that were passed, of version
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The stored truth about one certificate, beside the files.
+
+    Attributes:
+        settled: the version that at least one terminator took last, or that was switched to
+            where there is none; what a failing check switches back to.
+        taken: by terminator.
+        waiting: by stage, until when.
+    """
+
+    name: str
+    troubles: Mapping[Stage, Trouble] = field(default_factory=dict)
+    waiting: Mapping[Stage, datetime] = field(default_factory=dict)
+    settled: str | None = None
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    renewal: Renewal | None = None
+    told: Told = field(default_factory=Told)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether any stage failed and was not well since."""
+        return bool(self.troubles)
+
+    def took(self, terminator: str) -> Taken:
+        """What `terminator` took last."""
+        return self.taken.get(terminator, Taken())
+
+    def with_taken(self, terminator: str, taken: Taken) -> "Standing":
+        """The same, with this terminator's record."""
+        return replace(self, taken={**self.taken, terminator: taken})
+
+
+def after(standing: Standing, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
+    """The standing once `outcome` has been written down."""
+    troubles = {known: one for known, one in standing.troubles.items() if known != stage}
+    waiting = {known: at for known, at in standing.waiting.items() if known != stage}
+    match outcome:
+        case Done():
+            pass
+        case Waiting(until):
+            waiting[stage] = until
+            if stage in standing.troubles:
+                troubles[stage] = standing.troubles[stage]
+        case Failed(fault, retry_at):
+            before = standing.troubles.get(stage)
+            troubles[stage] = Trouble(
+                fault=fault,
+                since=before.since if before else now,
+                attempts=(before.attempts if before else Attempts()).failed(now),
+                retry_at=retry_at,
+            )
+    return replace(standing, troubles=troubles, waiting=waiting)

@@ -1,0 +1,109 @@
+"""What is wanted of one certificate: the value that the configuration produces."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from everleaf.core.identifiers import Identifier, key_of
+
+
+class KeyType(StrEnum):
+    """The kinds of certificate key that we make."""
+
+    ECDSA_P256 = "ecdsa-p256"
+    ECDSA_P384 = "ecdsa-p384"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+
+
+class CopyKind(StrEnum):
+    """The two kinds of copy that can change as one."""
+
+    COMBINED = "combined"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One place that must be seen serving the certificate.
+
+    Attributes:
+        host: DNS name or address, sent as server name where it is a name.
+        addresses: looked at instead of what the name resolves to; empty: resolve.
+        terminator: the one that serves it; empty: any of the certificate's.
+        optional: seen and shown, but never failing.
+    """
+
+    host: str
+    port: int = 443
+    addresses: tuple[str, ...] = ()
+    terminator: str = ""
+    optional: bool = False
+
+    def __str__(self) -> str:
+        """Host and port as written in a URL."""
+        return join_port(self.host, self.port)
+
+
+def join_port(host: str, port: int) -> str:
+    """`host:port`, with an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A copy outside the state directory: one combined file, or a directory of versions."""
+
+    path: Path
+    kind: CopyKind
+    owner: str = ""
+    group: str = ""
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewBefore:
+    """The operator's own fallback threshold: a share of the lifetime, or a time before its end."""
+
+    share: float | None = None
+    span: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One certificate as it should be.
+
+    Attributes:
+        endpoints: empty: not confirmed, by choice.
+        confirm_every: how old an observation may grow; zero: look at every run.
+        grace: how long after a reload an edge may still serve the old certificate.
+    """
+
+    name: str
+    identifiers: tuple[Identifier, ...]
+    authority: str
+    solver: str
+    key_type: KeyType = KeyType.ECDSA_P256
+    terminators: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    group: str = ""
+    keep_versions: int = 3
+    grace: timedelta = timedelta(seconds=30)
+    confirm_every: timedelta = timedelta(hours=6)
+    renew_before: RenewBefore | None = field(default=None)
+
+    @property
+    def ask(self) -> str:
+        """Fingerprint of all that makes another certificate necessary when it changes."""
+        text = f"{key_of(self.identifiers)}\n{self.key_type}\n{self.authority}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def deployment(self) -> str:
+        """Fingerprint of how it is deployed: a remembered rejection ends when this changes."""
+        text = repr((self.terminators, self.copies, self.group))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
