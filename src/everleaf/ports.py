@@ -18,7 +18,7 @@ can go wrong outside; any other exception is a bug. All are safe to call from se
 | Executor | threads |
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -382,6 +382,11 @@ class HookResult:
     words: tuple[str, ...] = ()
     not_mine: bool = False
 
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against going on: a verb that is not the hook's own does not."""
+        return self.ok or self.not_mine
+
 
 class Terminators(Protocol):
     """The deploy hooks (see hooks/README.md). Never raises for what a hook does."""
@@ -459,10 +464,14 @@ class Events(Protocol):
 class Executor(Protocol):
     """Runs calls side by side: threads, or inline and in order in the simulation."""
 
-    def each(self, call: Callable[[T], R], items: Sequence[T]) -> Iterable[tuple[T, R]]:
+    def each(
+        self, call: Callable[[T], R], items: Sequence[T], tick: float | None = None
+    ) -> Iterator[tuple[T, R] | None]:
         """Call for each item; results in the order in which they finish.
 
-        An exception of a call is raised when its result is asked for.
+        Each call of `each` has workers of its own, so that calls may be nested. With `tick`, None
+        is yielded whenever that many seconds passed without a result. An exception of a call is
+        raised where its result is due.
         """
         ...
 

@@ -75,7 +75,7 @@ def _a_labels(bare: str, text: str) -> str:
 
 
 def _encode(name: str, text: str) -> str:
-    import idna  # noqa: PLC0415 - tables of half a megabyte that few configurations need
+    import idna
 
     try:
         return idna.encode(name, uts46=True).decode("ascii")

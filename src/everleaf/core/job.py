@@ -82,6 +82,8 @@ class Job:
         limited_until: the `Retry-After` of a 429 for this authority and account.
         wake: time until the next run is expected.
         hooks: digest of each terminator's hook, by terminator.
+        started: when this run began; a reload since then has its grace.
+        blocked_by: another certificate with an order under way for the same identifiers.
         force: asked for by hand: overrides being due and our own back-off.
     """
 
@@ -89,10 +91,12 @@ class Job:
     standing: Standing
     holding: Holding
     now: datetime
+    started: datetime
     attempts: Attempts = field(default_factory=Attempts)
     limited_until: datetime | None = None
     wake: timedelta = timedelta(days=1)
     hooks: tuple[tuple[str, str], ...] = ()
+    blocked_by: str = ""
     force: bool = False
 
     @property
@@ -100,12 +104,19 @@ class Job:
         """The certificate's name in the configuration."""
         return self.wanted.name
 
+    def refused(self) -> tuple[Rejection, ...]:
+        """The rejections that still hold: neither hook nor deployment has changed since."""
+        return tuple(one for one in self.standing.rejections if self._still_refused(one))
+
     def candidate(self) -> Version | None:
-        """The version that should be live: the newest that is not kept back, placeholder last."""
-        refused = {one.version for one in self.standing.rejections if self._still_refused(one)}
-        usable = [one for one in self.holding.versions if one.id not in refused]
-        issued = [one for one in usable if not one.placeholder and one.earliest_end > self.now]
-        return issued[-1] if issued else self.holding.live_version
+        """The version that should be live: the newest valid one that is not kept back."""
+        refused = {one.version for one in self.refused()}
+        usable = [
+            one
+            for one in self.holding.versions
+            if one.id not in refused and not one.placeholder and one.earliest_end > self.now
+        ]
+        return usable[-1] if usable else self.holding.live_version
 
     def _still_refused(self, rejection: Rejection) -> bool:
         return (

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 
 
 class Stage(StrEnum):
@@ -21,6 +21,7 @@ class Step(StrEnum):
 
     ON = "on"
     OFF = "off"
+    BACK = "back"
 
 
 class End(StrEnum):
@@ -34,7 +35,8 @@ Next = Stage | End
 TABLE: dict[Stage, dict[Step, Next]] = {
     # Whatever stands in the way of a new certificate, the live one is still looked after.
     Stage.ORDER: {Step.ON: Stage.VALIDATE, Step.OFF: Stage.RELOAD},
-    Stage.VALIDATE: {Step.ON: Stage.VERIFY, Step.OFF: Stage.RELOAD},
+    # An order that is void at the authority is placed anew, with the same key.
+    Stage.VALIDATE: {Step.ON: Stage.VERIFY, Step.OFF: Stage.RELOAD, Step.BACK: Stage.ORDER},
     Stage.VERIFY: {Step.ON: Stage.INSTALL, Step.OFF: Stage.RELOAD},
     Stage.INSTALL: {Step.ON: Stage.RELOAD, Step.OFF: Stage.RELOAD},
     # One terminator that fails does not hide what the edges of the others serve.
@@ -54,6 +56,8 @@ def step(seen: Look | Outcome) -> Step:
             return Step.ON
         case Held() | Waiting() | Failed():
             return Step.OFF
+        case Back():
+            return Step.BACK
         case Due():
             raise ValueError(seen)
 

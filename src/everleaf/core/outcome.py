@@ -34,9 +34,22 @@ Look = Idle | Due | Held
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The stage left what it had to leave. `note` is for people."""
+    """The stage left what it had to leave.
+
+    Attributes:
+        note: for people.
+        news: False where nothing came of it that the history should tell.
+    """
 
     note: str = ""
+    news: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What was under way is void, and nobody has failed: begin again."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +68,4 @@ class Failed:
     retry_at: datetime | None = None
 
 
-Outcome = Done | Waiting | Failed
+Outcome = Done | Back | Waiting | Failed

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from everleaf.core.backoff import Attempts
+from everleaf.core.backoff import Attempts, next_attempt
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Done, Failed, Outcome, Waiting
+from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
 from everleaf.core.window import Renewal
 from everleaf.errors import Fault
 
@@ -63,11 +63,25 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The version that a terminator took, and its failing reloads since."""
+    """The version that a terminator took, and the reloads since that came to nothing.
+
+    Attributes:
+        tried: the version that `attempts` counts for; of another it counts for nothing.
+    """
 
     version: str = ""
     at: datetime | None = None
+    tried: str = ""
     attempts: Attempts = field(default_factory=Attempts)
+
+    def missed(self, version: str, now: datetime) -> "Taken":
+        """The same after a reload for `version` that came to nothing."""
+        before = self.attempts if self.tried == version else Attempts()
+        return replace(self, tried=version, attempts=before.failed(now))
+
+    def next_reload(self, version: str, key: str) -> datetime | None:
+        """The first moment at which `version` may be tried (again); None: at once."""
+        return next_attempt(self.attempts, key) if self.tried == version else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +115,7 @@ class Standing:
     Attributes:
         settled: the version that at least one terminator took last, or that was switched to
             where there is none; what a failing check switches back to.
+        switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
     """
@@ -109,6 +124,7 @@ class Standing:
     troubles: Mapping[Stage, Trouble] = field(default_factory=dict)
     waiting: Mapping[Stage, datetime] = field(default_factory=dict)
     settled: str | None = None
+    switched_at: datetime | None = None
     taken: Mapping[str, Taken] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
     observations: tuple[Observation, ...] = ()
@@ -120,9 +136,26 @@ class Standing:
         """Whether any stage failed and was not well since."""
         return bool(self.troubles)
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is troubled and nothing waits."""
+        return not self.troubles and not self.waiting
+
     def took(self, terminator: str) -> Taken:
         """What `terminator` took last."""
         return self.taken.get(terminator, Taken())
+
+    def stale(self, terminator: str) -> tuple[str, ...]:
+        """Addresses that were seen without what `terminator` took, since it took it."""
+        taken = self.took(terminator)
+        return tuple(
+            one.address
+            for one in self.observations
+            if one.sight in (Sight.STALE, Sight.CHAIN)
+            and one.version == taken.version
+            and one.terminator in ("", terminator)
+            and (taken.at is None or one.at > taken.at)
+        )
 
     def with_taken(self, terminator: str, taken: Taken) -> "Standing":
         """The same, with this terminator's record."""
@@ -131,21 +164,25 @@ class Standing:
 
 def after(standing: Standing, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
     """The standing once `outcome` has been written down."""
-    troubles = {known: one for known, one in standing.troubles.items() if known != stage}
-    waiting = {known: at for known, at in standing.waiting.items() if known != stage}
+    before = standing.troubles.get(stage)
     match outcome:
-        case Done():
-            pass
+        case Done() | Back():
+            return cleared(standing, stage)
         case Waiting(until):
-            waiting[stage] = until
-            if stage in standing.troubles:
-                troubles[stage] = standing.troubles[stage]
+            return replace(standing, waiting={**standing.waiting, stage: until})
         case Failed(fault, retry_at):
-            before = standing.troubles.get(stage)
-            troubles[stage] = Trouble(
+            trouble = Trouble(
                 fault=fault,
                 since=before.since if before else now,
                 attempts=(before.attempts if before else Attempts()).failed(now),
                 retry_at=retry_at,
             )
+            calm = cleared(standing, stage)
+            return replace(calm, troubles={**calm.troubles, stage: trouble})
+
+
+def cleared(standing: Standing, stage: Stage) -> Standing:
+    """The standing once a look found nothing to do in `stage`."""
+    troubles = {known: one for known, one in standing.troubles.items() if known != stage}
+    waiting = {known: at for known, at in standing.waiting.items() if known != stage}
     return replace(standing, troubles=troubles, waiting=waiting)

@@ -1,0 +1,232 @@
+"""All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from everleaf.core import alerting
+from everleaf.core.identifiers import key_of
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import End, Stage
+from everleaf.core.outcome import Due, Idle, Outcome
+from everleaf.core.standing import Told
+from everleaf.errors import EndOfTimeError, EverleafError
+from everleaf.pipeline import Happening, Pipeline, failure
+from everleaf.stages import reload
+
+_PREPARING = (Stage.ORDER, Stage.VALIDATE, Stage.VERIFY, Stage.INSTALL)
+_TICK = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run came to.
+
+    Attributes:
+        failing: certificates with a stage that failed and was not well since.
+        stopped: the run was told to stop, or its deadline passed, before all was done.
+    """
+
+    names: tuple[str, ...]
+    happenings: tuple[Happening, ...]
+    failing: tuple[str, ...]
+    stopped: str = ""
+
+
+@dataclass(slots=True)
+class Orchestrator:
+    """Runs a pipeline for many certificates.
+
+    Attributes:
+        marks: days before the end at which people are told.
+        batch_wait: how long the first that arrived waits for those that are still preparing.
+    """
+
+    pipeline: Pipeline
+    batch_wait: timedelta = timedelta(seconds=30)
+    marks: tuple[int, ...] = ()
+    poll_now: bool = False
+    _arrived: list[str] = field(default_factory=list)
+
+    def run(self, names: Sequence[str]) -> Report:
+        """Do what is due for `names`, and tell who is to be told."""
+        stopped = ""
+        try:
+            self._poll(names, by_hand=self.poll_now)
+            self._carry(names)
+            self._poll(names, by_hand=False)
+        except EndOfTimeError as error:
+            stopped = error.fault.what
+        for name in names:
+            self._alert(name)
+        failing = tuple(
+            name for name in names if self.pipeline.tools.store.standing(name).is_failing
+        )
+        return Report(
+            names=tuple(names),
+            happenings=tuple(self.pipeline.happenings),
+            failing=failing,
+            stopped=stopped,
+        )
+
+    def _poll(self, names: Sequence[str], *, by_hand: bool) -> None:
+        asked = [
+            (name, cert_id)
+            for name in names
+            if (cert_id := self.pipeline.poll_is_due(name, by_hand=by_hand)) is not None
+        ]
+        if asked:
+            for _ in self.pipeline.tools.executor.each(lambda one: self.pipeline.poll(*one), asked):
+                pass
+
+    def _carry(self, names: Sequence[str]) -> None:
+        """Prepare what is due side by side; deploy in batches; confirm each batch."""
+        groups = self._groups(names)
+        busy = [group for group in groups if any(self._to_prepare(name) for name in group)]
+        self._arrived = [name for group in groups if group not in busy for name in group]
+        if busy:
+            self._prepare(busy)
+        self._deploy(self._arrived)
+
+    def _prepare(self, busy: Sequence[tuple[str, ...]]) -> None:
+        """All groups side by side; a batch closes when each has come, or `batch_wait` is over.
+
+        Without anything new at hand there is nothing to wait for, and no batch to close early.
+        """
+        clock = self.pipeline.tools.clock
+        first: float | None = None
+        early = False
+        for arrival in self._arrivals(busy):
+            if arrival is not None:
+                self._arrived += arrival
+                first = clock.monotonic() if first is None else first
+            over = first is not None and clock.monotonic() - first
+            if not early and over and over >= self.batch_wait.total_seconds():
+                early = True
+                batch, self._arrived = self._arrived, []
+                self._deploy(batch)
+
+    def _arrivals(self, busy: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...] | None]:
+        def prepare(group: tuple[str, ...]) -> tuple[str, ...]:
+            # One after the other: an authority may hand both the same pending order.
+            for name in group:
+                self.pipeline.walk(name, Stage.ORDER, Stage.RELOAD)
+            return group
+
+        for done in self.pipeline.tools.executor.each(prepare, busy, _TICK):
+            yield None if done is None else done[1]
+
+    def _groups(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Certificates of one authority and one set of identifiers belong together."""
+        groups: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            wanted = self.pipeline.wanted[name]
+            key = (wanted.authority, key_of(wanted.identifiers))
+            groups.setdefault(key, []).append(name)
+        return [tuple(group) for group in groups.values()]
+
+    def _to_prepare(self, name: str) -> bool:
+        job = self.pipeline.read(name)
+        unwell = set(job.standing.troubles) | set(job.standing.waiting)
+        looks = [self.pipeline.stages[stage].look(job) for stage in _PREPARING]
+        # A trouble is taken back, and a hold told of, by walking there.
+        return bool(unwell & set(_PREPARING)) or any(not isinstance(one, Idle) for one in looks)
+
+    def _deploy(self, names: Sequence[str]) -> None:
+        """One batch: reload together, then confirm each."""
+        due = []
+        for name in names:
+            job = self.pipeline.read(name)
+            if isinstance(reload.look(job), Due):
+                due.append(job)
+            else:
+                self.pipeline.walk(name, Stage.RELOAD, Stage.CONFIRM)
+        if due:
+            self._together(due)
+        self._confirm(names)
+
+    def _together(self, jobs: Sequence[Job]) -> None:
+        pipeline = self.pipeline
+        for job in jobs:
+            pipeline.tools.events.progress(job.name, Stage.RELOAD.value, "deploying")
+        outcomes: dict[str, Outcome]
+        try:
+            outcomes = reload.together(jobs, pipeline.tools)
+        except EndOfTimeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in a batch does not stop the others
+            failed = failure(error, pipeline.tools, jobs[0].name, Stage.RELOAD)
+            outcomes = dict.fromkeys((job.name for job in jobs), failed)
+        for name, outcome in outcomes.items():
+            pipeline.record(name, Stage.RELOAD, outcome)
+
+    def _confirm(self, names: Sequence[str]) -> None:
+        def confirm(name: str) -> None:
+            self.pipeline.walk(name, Stage.CONFIRM, End.STOP)
+
+        due = []
+        for name in names:
+            if isinstance(self.pipeline.look(name, Stage.CONFIRM), Due):
+                due.append(name)
+            else:
+                confirm(name)
+        if due:
+            for _ in self.pipeline.tools.executor.each(confirm, due):
+                pass
+
+    def _alert(self, name: str) -> None:
+        tools = self.pipeline.tools
+        job = self.pipeline.read(name)
+        serving = job.holding.live_version
+        for alert, told in alerting.due(job.standing, serving, self.marks, tools.clock.now()):
+            context = {
+                "names": [str(one) for one in job.wanted.identifiers],
+                "serial": serving.serial if serving else None,
+                "not_after": serving.not_after.isoformat() if serving else None,
+                "faults": [
+                    {"stage": stage.value, "code": one.fault.code, "text": str(one.fault)}
+                    for stage, one in job.standing.troubles.items()
+                ],
+            }
+            try:
+                tools.alerts.send(alert, context)
+            except EverleafError as error:
+                tools.events.say(
+                    "error", "alert not delivered", certificate=name, stage="alert",
+                    kind=alert.kind.value, words=str(error.fault),
+                )  # fmt: skip
+                return
+            self._remember(name, told)
+
+    def _remember(self, name: str, told: Told) -> None:
+        self.pipeline.tools.store.change(name, lambda known: replace(known, told=told))
+
+    def rehearse(self, names: Sequence[str]) -> Report:
+        """Order, validate and verify for every name; what was issued is thrown away.
+
+        A certificate fails where one of these stages did in this very run.
+        """
+        pipeline, stopped = self.pipeline, ""
+
+        def walk(name: str) -> None:
+            pipeline.walk(name, Stage.ORDER, Stage.INSTALL)
+
+        try:
+            for _ in pipeline.tools.executor.each(walk, names):
+                pass
+        except EndOfTimeError as error:
+            stopped = error.fault.what
+        failing = tuple(name for name in names if not self._passed(name))
+        return Report(
+            names=tuple(names),
+            happenings=tuple(pipeline.happenings),
+            failing=failing,
+            stopped=stopped,
+        )
+
+    def _passed(self, name: str) -> bool:
+        pending = self.pipeline.read(name).holding.pending
+        passed = pending is not None and pending.verified
+        if passed:
+            self.pipeline.tools.shelf.give_up(name)
+        return passed

@@ -1,0 +1,220 @@
+"""One certificate through the stages, each outcome written before the next begins."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from everleaf.core.identifiers import key_of
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import End, Next, Stage, follows
+from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.standing import Standing, after, cleared
+from everleaf.core.wanted import Wanted
+from everleaf.core.window import after_poll, poll_due
+from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
+from everleaf.stages.contract import StageModule, Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What a stage came to in this run, for the report."""
+
+    certificate: str
+    stage: Stage
+    seen: Look | Outcome
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Reads jobs, lets stages look and act, and writes what came of it.
+
+    Attributes:
+        wanted: every certificate of the configuration, by name.
+        stages: the modules; a rehearsal has fewer.
+        wake: time until the next run is expected.
+    """
+
+    wanted: Mapping[str, Wanted]
+    stages: Mapping[Stage, StageModule]
+    tools: Tools
+    wake: timedelta
+    started: datetime
+    force: bool = False
+    happenings: list[Happening] = field(default_factory=list)
+
+    def read(self, name: str) -> Job:
+        """This certificate now: configuration, standing, files."""
+        wanted, tools = self.wanted[name], self.tools
+        standing = tools.store.standing(name)
+        refused = {one.terminator for one in standing.rejections} & set(wanted.terminators)
+        return Job(
+            wanted=wanted,
+            standing=standing,
+            holding=tools.shelf.holding(wanted),
+            now=tools.clock.now(),
+            started=self.started,
+            attempts=tools.store.attempts(key_of(wanted.identifiers)),
+            limited_until=tools.store.limited_until(wanted.authority),
+            wake=self.wake,
+            hooks=tuple((one, tools.terminators.digest(one)) for one in sorted(refused)),
+            blocked_by=self._sibling_under_way(wanted),
+            force=self.force,
+        )
+
+    def _sibling_under_way(self, wanted: Wanted) -> str:
+        """Another certificate with an order under way for the same identifiers and account."""
+        for other in self.siblings(wanted):
+            pending = self.tools.shelf.holding(other).pending
+            if pending and pending.order_url and not pending.downloaded:
+                return other.name
+        return ""
+
+    def siblings(self, wanted: Wanted) -> Sequence[Wanted]:
+        """The other certificates of the same authority and set of identifiers."""
+        return [
+            other
+            for other in self.wanted.values()
+            if other.name != wanted.name
+            and other.authority == wanted.authority
+            and set(other.identifiers) == set(wanted.identifiers)
+        ]
+
+    def look(self, name: str, stage: Stage) -> Look:
+        """What `stage` would do now."""
+        return self.stages[stage].look(self.read(name))
+
+    def looks(self, name: str) -> dict[Stage, Look]:
+        """What every stage would do, each on what is there now."""
+        job = self.read(name)
+        return {stage: module.look(job) for stage, module in self.stages.items()}
+
+    def walk(self, name: str, start: Next, stop: Next) -> None:
+        """Take one certificate from `start` to just before `stop`.
+
+        Raises:
+            EndOfTimeError: the run was told to stop, or its deadline passed.
+        """
+        stage: Next = start
+        begun_again = False
+        while not isinstance(stage, End) and stage in self.stages and stage is not stop:
+            seen = self._one(name, stage)
+            if isinstance(seen, Back):
+                if begun_again:
+                    return
+                begun_again = True
+            stage = follows(stage, seen)
+
+    def _one(self, name: str, stage: Stage) -> Look | Outcome:
+        module, job = self.stages[stage], self.read(name)
+        seen = module.look(job)
+        match seen:
+            case Idle():
+                self.calm(name, stage, job.standing)
+                return seen
+            case Held():
+                self._tell(name, stage, seen)
+                return seen
+            case Due():
+                outcome = self._act(module, job, stage, seen)
+                self.record(name, stage, outcome)
+                return outcome
+
+    def _act(self, module: StageModule, job: Job, stage: Stage, due: Due) -> Outcome:
+        self.tools.events.progress(job.name, stage.value, due.why)
+        self.tools.events.say(
+            "debug", "stage begins", certificate=job.name, stage=stage.value,
+            why=due.why, code=due.code,
+        )  # fmt: skip
+        try:
+            return module.act(job, self.tools)
+        except EndOfTimeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in one certificate stops no other
+            return failure(error, self.tools, job.name, stage)
+
+    def calm(self, name: str, stage: Stage, standing: Standing) -> None:
+        """A stage with nothing to do is well, whatever it was before."""
+        if stage in standing.troubles or stage in standing.waiting:
+            self.tools.store.change(name, lambda known: cleared(known, stage))
+
+    def record(self, name: str, stage: Stage, outcome: Outcome) -> None:
+        """Write an outcome, then tell of it."""
+        now = self.tools.clock.now()
+        if isinstance(outcome, Done) and not outcome.news:
+            self.tools.store.change(name, lambda known: after(known, stage, outcome, now))
+        else:
+            self.tools.store.record(name, stage, outcome, now)
+        self._tell(name, stage, outcome)
+
+    def _tell(self, name: str, stage: Stage, seen: Look | Outcome) -> None:
+        self.happenings.append(Happening(certificate=name, stage=stage, seen=seen))
+        say, progress = self.tools.events.say, self.tools.events.progress
+        match seen:
+            case Done(note, news):
+                level = "info" if news else "debug"
+                say(level, "stage done", certificate=name, stage=stage.value, note=note)
+                progress(name, stage.value, "done")
+            case Back(why):
+                say("warning", "begun again", certificate=name, stage=stage.value, why=why)
+            case Waiting(until, why):
+                at = until.isoformat(timespec="seconds")
+                say("info", "waiting", certificate=name, stage=stage.value, why=why, until=at)
+                progress(name, stage.value, "waiting")
+            case Failed(fault):
+                say(
+                    "error", "stage failed", certificate=name, stage=stage.value, code=fault.code,
+                    what=fault.what, where=fault.where, words=list(fault.words),
+                    remedy=fault.remedy,
+                )  # fmt: skip
+                progress(name, stage.value, "failed")
+            case Held(at, why):
+                until = at.isoformat(timespec="seconds") if at else "something changes"
+                say("info", "held", certificate=name, stage=stage.value, why=why, until=until)
+                progress(name, stage.value, "held")
+            case Idle() | Due():
+                pass
+
+    def poll_is_due(self, name: str, *, by_hand: bool) -> str | None:
+        """The CertID to ask about now, if any (RFC 9773, section 4.3)."""
+        wanted = self.wanted[name]
+        newest = self.tools.shelf.holding(wanted).newest
+        now = self.tools.clock.now()
+        if newest is None or newest.earliest_end <= now or newest.authority != wanted.authority:
+            return None
+        known = self.tools.store.standing(name).renewal
+        return newest.cert_id if poll_due(known, newest.cert_id, now, by_hand=by_hand) else None
+
+    def poll(self, name: str, cert_id: str) -> None:
+        """Ask the authority for the renewal window, and keep what it says."""
+        answer = self.tools.authority(self.wanted[name].authority).renewal_info(cert_id)
+        now, share = self.tools.clock.now(), self.tools.randomness.share()
+
+        def polled(known: Standing) -> Standing:
+            return replace(known, renewal=after_poll(known.renewal, cert_id, answer, now, share))
+
+        renewal = self.tools.store.change(name, polled).renewal
+        if renewal is not None:
+            self.tools.events.say(
+                "debug", "renewal information", certificate=name, stage="order",
+                selected=str(renewal.selected), next_poll=str(renewal.next_poll),
+                trouble=renewal.trouble, explanation_url=renewal.explanation_url,
+            )  # fmt: skip
+
+
+def failure(error: Exception, tools: Tools, name: str, stage: Stage) -> Failed:
+    """What an exception of an act comes to: its fault, or a bug of ours, never a traceback."""
+    if isinstance(error, EverleafError):
+        return Failed(error.fault)
+    trace = "".join(traceback.format_exception(error))
+    tools.events.say(
+        "debug", "unexpected error", certificate=name, stage=stage.value, traceback=trace
+    )
+    return Failed(
+        Fault(
+            actor=Actor.EVERLEAF,
+            code="unexpected",
+            what=f"unexpected {type(error).__name__} in {stage}: {error}",
+            remedy="This is a bug: run it with --verbose and report what it says",
+        )
+    )

@@ -1,0 +1,56 @@
+"""Verify: the issued chain is what was asked for, whole, and trusted; else it goes no further."""
+
+from everleaf.core.identifiers import key_of
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
+from everleaf.errors import Actor, Fault
+from everleaf.stages.contract import Tools
+
+
+def look(job: Job) -> Look:
+    """Due while a downloaded chain has not passed; again at every run until it does."""
+    pending = job.holding.pending
+    if pending is None or not pending.downloaded or pending.verified:
+        return Idle()
+    if pending.ask != job.wanted.ask:
+        return Idle("issued for a configuration that has changed since")
+    return Due("a chain was issued and has not been vouched for")
+
+
+def act(job: Job, tools: Tools) -> Outcome:
+    """Judge the chain; mend its order; keep it for a look where it fails."""
+    from everleaf.pki.certificates import facts, split, to_pem
+    from everleaf.pki.chain import judge
+
+    download = tools.shelf.download(job.name)
+    ders = split(download)
+    verdict = judge(
+        ders,
+        key_pem=tools.shelf.pending_key(job.name),
+        identifiers=job.wanted.identifiers,
+        roots=tools.roots(job.wanted.authority),
+        now=tools.clock.now(),
+    )
+    if not verdict.objections:
+        tools.shelf.keep_verified(job.name, b"".join(to_pem(der) for der in verdict.mended))
+        return Done(f"{len(verdict.mended)} certificates, all as asked")
+    rejected_id = facts(ders[0]).sha256[:12] if ders else "empty"
+    where = tools.shelf.keep_rejected(
+        job.name, rejected_id, download, "\n".join(verdict.objections)
+    )
+    if Stage.VERIFY not in job.standing.troubles:
+        # Counted once: looking again at the same chain is no further failure.
+        attempts = job.attempts.failed(tools.clock.now())
+        tools.store.set_attempts(key_of(job.wanted.identifiers), attempts)
+    return Failed(
+        Fault(
+            actor=Actor.AUTHORITY,
+            code="chain-rejected",
+            what="the issued chain is not what was asked for, and is not installed",
+            where=where,
+            words=verdict.objections,
+            remedy="Where only the trust is missing, name the root in trust_file: "
+            "it is verified anew at every run",
+        )
+    )
