@@ -1,0 +1,215 @@
+"""Settings become tools: the only file that names concrete adapters; each built when first used."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from threading import Lock as Mutex
+
+from everleaf import ports
+from everleaf.config.settings import HttpListener, Settings, Webroot
+from everleaf.errors import OperatorError
+from everleaf.system.clock import SystemClock
+from everleaf.system.events import LogEvents
+
+Listener = Callable[[str, str, str], None]
+
+
+class Workshop:
+    """All tools of one run (`everleaf.stages.contract.Tools`)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: SystemClock,
+        events: LogEvents,
+        jobs: int,
+        reading: bool,
+        state_dir: Path,
+    ) -> None:
+        self._settings = settings
+        self._reading = reading
+        self._state_dir = state_dir
+        self._jobs = jobs
+        self._authorities: dict[str, ports.Authority] = {}
+        self._solvers: dict[str, ports.Solver] = {}
+        self._roots: dict[str, tuple[bytes, ...]] = {}
+        self._mutex = Mutex()
+        self.clock = clock
+        self.events = events
+
+    @cached_property
+    def randomness(self) -> ports.Randomness:
+        """The operating system's dice."""
+        from everleaf.system.randomness import SystemRandomness
+
+        return SystemRandomness()
+
+    @cached_property
+    def store(self) -> ports.Store:
+        """SQLite in the state directory."""
+        from everleaf.store.sqlite import SqliteStore
+
+        return SqliteStore(self._state_dir, reading=self._reading)
+
+    @cached_property
+    def shelf(self) -> ports.Shelf:
+        """The state directory."""
+        from everleaf.store.shelf import DiskShelf
+
+        return DiskShelf(self._state_dir)
+
+    @cached_property
+    def lock(self) -> ports.Lock:
+        """The state directory's lock."""
+        from everleaf.system.lock import FileLock
+
+        return FileLock(self._state_dir, self.clock)
+
+    @cached_property
+    def keys(self) -> ports.Keys:
+        """OpenSSL."""
+        from everleaf.pki.keys import OpensslKeys
+
+        return OpensslKeys()
+
+    @cached_property
+    def terminators(self) -> ports.Terminators:
+        """Deploy hooks."""
+        from everleaf.deploy.hook import HookTerminators
+
+        return HookTerminators(self._settings.terminators, self.clock)
+
+    @cached_property
+    def resolver(self) -> ports.Resolver:
+        """The configured name servers, or the system's."""
+        from everleaf.tls.resolver import DnsResolver
+
+        return DnsResolver(self._settings.resolver)
+
+    @cached_property
+    def probe(self) -> ports.Probe:
+        """TLS from outside."""
+        from everleaf.tls.probe import TlsProbe
+
+        return TlsProbe()
+
+    @cached_property
+    def alerts(self) -> ports.Alerts:
+        """The alert command, or nobody."""
+        from everleaf.alerts.command import CommandAlerts
+        from everleaf.alerts.nobody import Nobody
+
+        command = self._settings.alert.command
+        return CommandAlerts(command, self.clock) if command else Nobody()
+
+    @cached_property
+    def executor(self) -> ports.Executor:
+        """Threads."""
+        from everleaf.system.executor import Threads
+
+        return Threads(self._jobs)
+
+    def authority(self, name: str) -> ports.Authority:
+        """The authority of this name; it connects when it is first asked for something."""
+        with self._mutex:
+            if name not in self._authorities:
+                self._authorities[name] = self._new_authority(name)
+            return self._authorities[name]
+
+    def _new_authority(self, name: str) -> ports.Authority:
+        from everleaf.ca.authority import AcmeAuthority
+        from everleaf.store.accounts import AccountFiles
+
+        one = self._settings.authorities[name]
+        return AcmeAuthority(
+            name=name,
+            directory=one.directory,
+            ca_file=one.ca_file,
+            contact=one.contact,
+            terms_of_service_agreed=one.terms_of_service_agreed,
+            accounts=AccountFiles(self._state_dir, name, one.directory),
+            clock=self.clock,
+        )
+
+    def solver(self, name: str) -> ports.Solver:
+        """The solver of this name; one for all certificates of the run.
+
+        Raises:
+            OperatorError: it was taken out of the configuration.
+        """
+        with self._mutex:
+            if name not in self._solvers:
+                self._solvers[name] = self._new_solver(name)
+            return self._solvers[name]
+
+    def _new_solver(self, name: str) -> ports.Solver:
+        from everleaf.challenges.listener import HttpListener as ListenerSolver
+        from everleaf.challenges.webroot import Webroot as WebrootSolver
+
+        match self._settings.solvers.get(name):
+            case HttpListener(listen=addresses):
+                return ListenerSolver(name, addresses)
+            case Webroot(path=path):
+                return WebrootSolver(name, path)
+            case None:
+                raise OperatorError(f"no solver {name!r} is configured", code="no-solver")
+
+    def roots(self, authority: str) -> tuple[bytes, ...]:
+        """The roots of `trust_file`, or the system's."""
+        from everleaf.system.trust import roots_of, system_roots
+
+        with self._mutex:
+            if authority not in self._roots:
+                trust_file = self._settings.authorities[authority].trust_file
+                self._roots[authority] = roots_of(trust_file) if trust_file else system_roots()
+            return self._roots[authority]
+
+    def staging_of(self, authority: str) -> str:
+        """The authority at which a rehearsal takes place.
+
+        Raises:
+            OperatorError: none is named.
+        """
+        staging = self._settings.authorities[authority].staging
+        if staging is None:
+            raise OperatorError(
+                f"authority {authority!r} has no staging directory to rehearse at",
+                code="no-staging",
+                remedy=f'Name one: staging = "..." in [authorities.{authority}]',
+            )
+        return staging
+
+
+def build(
+    settings: Settings,
+    *,
+    level: str,
+    log_format: str,
+    deadline: timedelta | None = None,
+    jobs: int | None = None,
+    listener: Listener | None = None,
+    reading: bool = False,
+    rehearsal: bool = False,
+) -> Workshop:
+    """The tools of one command.
+
+    Args:
+        settings: the whole configuration.
+        level: the least level that is logged.
+        log_format: `text` or `json`.
+        deadline: after which waiting ends; None: never.
+        jobs: certificates side by side; None: as configured.
+        listener: shows progress.
+        reading: nothing is created or written.
+        rehearsal: state and accounts of its own, under `rehearsal/` in the state directory.
+    """
+    return Workshop(
+        settings,
+        clock=SystemClock(deadline),
+        events=LogEvents(level=level, form=log_format, listener=listener),
+        jobs=jobs or settings.jobs,
+        reading=reading,
+        state_dir=settings.state_dir / "rehearsal" if rehearsal else settings.state_dir,
+    )

@@ -1,0 +1,123 @@
+"""The command line: global options, exit statuses, and commands that load when they run."""
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from everleaf import __version__
+from everleaf.errors import EverleafError, LockedError, OperatorError
+
+DEFAULT_CONFIG = "/etc/everleaf/everleaf.toml"
+FAILING, WRONG, LOCKED = 1, 2, 75
+_INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "Do what is due; for cron and timers.",
+    "plan": "What run would do, and why.",
+    "status": "Where each certificate stands, when it is next, who serves what.",
+    "confirm": "Look from outside only.",
+    "history": "What happened.",
+    "placeholder": "A self-signed version, so that a server can start for the first time.",
+    "forget": "Remove a certificate that is no longer configured.",
+    "config": "Check, describe or begin the configuration.",
+    "demo": "Issue, install, reload, confirm and renew, all on this machine.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The global options."""
+
+    config: Path
+    verbose: bool = False
+    quiet: bool = False
+    log_format: str = "text"
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"everleaf.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a slip of ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="everleaf")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    envvar="EVERLEAF_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+@click.option("--verbose", is_flag=True, help="Log every step.")
+@click.option("--quiet", is_flag=True, help="Log errors only, and print no summary.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of log lines on standard error.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path, *, verbose: bool, quiet: bool, log_format: str) -> None:
+    """Renew TLS certificates, and be done only when every edge is seen serving them.
+
+    Exit status: 0 all well; 1 a certificate is failing; 2 the command line or the configuration
+    is wrong; 75 another run holds the lock.
+    """
+    ctx.obj = Context(config.absolute(), verbose, quiet, log_format)
+
+
+def main() -> NoReturn:
+    """Run the command line; every error becomes a line and an exit status."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except EverleafError as error:
+        return _refused(error)
+    return status if isinstance(status, int) else 0
+
+
+def _refused(error: EverleafError) -> int:
+    from everleaf.config.loading import ConfigError
+
+    if isinstance(error, ConfigError):
+        from everleaf.cli.faults import show
+
+        show(error.faults)
+        return WRONG
+    click.echo(f"everleaf: {error.fault}", err=True)
+    if isinstance(error, LockedError):
+        return LOCKED
+    return WRONG if isinstance(error, OperatorError) else FAILING

@@ -1,0 +1,196 @@
+"""The JSON documents of plan, status, run and history: stable fields, described in the README."""
+
+from datetime import datetime
+
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.schedule import decide
+from everleaf.core.standing import Observation
+from everleaf.core.wanted import Wanted
+from everleaf.errors import Fault
+from everleaf.orchestrator import Report
+from everleaf.ports import Event
+
+VERSION = 1
+Document = dict[str, object]
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as RFC 3339 in UTC, to the second."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def fault(one: Fault) -> Document:
+    """A fault."""
+    return {
+        "actor": one.actor.value,
+        "code": one.code,
+        "what": one.what,
+        "where": one.where or None,
+        "words": list(one.words),
+        "remedy": one.remedy or None,
+    }
+
+
+def seen(one: Look | Outcome) -> Document:
+    """A look or an outcome: `result` is one of eight words."""
+    match one:
+        case Idle(why):
+            return {"result": "idle", "why": why}
+        case Due(why, code):
+            return {"result": "due", "why": why, "code": code}
+        case Held(until, why):
+            return {"result": "held", "why": why, "until": moment(until)}
+        case Done(note):
+            return {"result": "done", "why": note}
+        case Back(why):
+            return {"result": "back", "why": why}
+        case Waiting(until, why):
+            return {"result": "waiting", "why": why, "until": moment(until)}
+        case Failed(one_fault, retry_at):
+            return {
+                "result": "failed",
+                "why": one_fault.what,
+                "until": moment(retry_at),
+                "fault": fault(one_fault),
+            }
+
+
+def renewal(job: Job) -> Document:
+    """When the next order is due, and why; the authority's window where it is known."""
+    newest = job.holding.newest
+    decision = decide(
+        newest,
+        job.wanted.ask,
+        job.standing.renewal,
+        job.now,
+        wake=job.wake,
+        renew_before=job.wanted.renew_before,
+    )
+    known = job.standing.renewal
+    window = known.window if known and newest and known.cert_id == newest.cert_id else None
+    return {
+        "due": decision.due,
+        "at": moment(decision.at),
+        "reason": decision.reason.value,
+        "why": decision.why,
+        "window": {"start": moment(window.start), "end": moment(window.end)} if window else None,
+        "next_poll": moment(known.next_poll) if known else None,
+        "explanation_url": (known.explanation_url or None) if known else None,
+    }
+
+
+def plan(job: Job, looks: dict[Stage, Look]) -> Document:
+    """What a run would do for one certificate."""
+    first = next(((stage, one) for stage, one in looks.items() if not isinstance(one, Idle)), None)
+    return {
+        "name": job.name,
+        "due": any(isinstance(one, Due) for one in looks.values()),
+        "next_stage": first[0].value if first else None,
+        "stages": {stage.value: seen(one) for stage, one in looks.items()},
+        "renewal": renewal(job),
+    }
+
+
+def state(job: Job) -> str:
+    """One word: failing, missing, placeholder, waiting, unconfirmed or well."""
+    live = job.holding.live_version
+    if job.standing.is_failing:
+        return "failing"
+    if live is None:
+        return "missing"
+    if live.placeholder:
+        return "placeholder"
+    if job.standing.waiting or job.holding.pending:
+        return "waiting"
+    looked = {one.endpoint for one in job.standing.observations if one.version == live.id}
+    if any(str(endpoint) not in looked for endpoint in job.wanted.endpoints):
+        return "unconfirmed"
+    return "well"
+
+
+def status(job: Job) -> Document:
+    """Where one certificate stands."""
+    live = job.holding.live_version
+    return {
+        "name": job.name,
+        "names": [str(one) for one in job.wanted.identifiers],
+        "state": state(job),
+        "live": None
+        if live is None
+        else {
+            "version": live.id,
+            "serial": live.serial,
+            "authority": live.authority or None,
+            "placeholder": live.placeholder,
+            "not_before": moment(live.not_before),
+            "not_after": moment(live.not_after),
+            "earliest_end": moment(live.earliest_end),
+        },
+        "versions": [one.id for one in job.holding.versions],
+        "renewal": renewal(job),
+        "troubles": [
+            {
+                "stage": stage.value,
+                "since": moment(one.since),
+                "failures": one.attempts.failures,
+                "fault": fault(one.fault),
+            }
+            for stage, one in job.standing.troubles.items()
+        ],
+        "waiting": {stage.value: moment(at) for stage, at in job.standing.waiting.items()},
+        "terminators": [
+            {"name": one, "version": job.standing.took(one).version or None}
+            for one in job.wanted.terminators
+        ],
+        "confirmed_by_choice": bool(job.wanted.endpoints),
+        "addresses": [address(one) for one in job.standing.observations],
+    }
+
+
+def address(one: Observation) -> Document:
+    """The last look at one address."""
+    return {
+        "endpoint": one.endpoint,
+        "address": one.address or None,
+        "sight": one.sight.value,
+        "at": moment(one.at),
+        "serial": one.serial or None,
+        "version": one.version,
+        "words": one.words or None,
+        "optional": one.optional,
+    }
+
+
+def run(report: Report, wanted: dict[str, Wanted], status_code: int) -> Document:
+    """What a run came to."""
+    return {
+        "version": VERSION,
+        "exit": status_code,
+        "stopped": report.stopped or None,
+        "certificates": [
+            {
+                "name": name,
+                "names": [str(one) for one in wanted[name].identifiers],
+                "failing": name in report.failing,
+                "stages": [
+                    {"stage": one.stage.value, **seen(one.seen)}
+                    for one in report.happenings
+                    if one.certificate == name
+                ],
+            }
+            for name in report.names
+        ],
+    }
+
+
+def event(one: Event) -> Document:
+    """One line of the history."""
+    return {
+        "at": moment(one.at),
+        "certificate": one.certificate,
+        "stage": one.stage,
+        "what": one.what,
+        "detail": dict(one.detail),
+    }

@@ -1,0 +1,143 @@
+"""What the commands share: settings, tools, names, and how a run is stopped."""
+
+import difflib
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import click
+
+from everleaf.bootstrap import Workshop, build
+from everleaf.cli import Context
+from everleaf.cli.faults import show
+from everleaf.config.loading import load
+from everleaf.config.settings import Settings
+from everleaf.pipeline import Pipeline
+from everleaf.stages import REHEARSAL, STAGES
+
+
+def settings_of(context: Context) -> Settings:
+    """The configuration, with the faults of included files shown already.
+
+    Raises:
+        ConfigError: the main file is wrong.
+    """
+    settings = load(context.config)
+    show(settings.faults)
+    return settings
+
+
+def level(context: Context) -> str:
+    """The least level that is logged: on a terminal progress stands for the rest."""
+    if context.verbose:
+        return "debug"
+    if context.quiet:
+        return "error"
+    return "warning" if sys.stderr.isatty() else "info"
+
+
+def tools_for(
+    context: Context, settings: Settings, *, deadline: timedelta | None = None, **more: object
+) -> Workshop:
+    """The tools of a command."""
+    return build(
+        settings,
+        deadline=deadline,
+        level=level(context),
+        log_format=context.log_format,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def pipeline_of(settings: Settings, tools: Workshop, *, force: bool = False) -> Pipeline:
+    """A pipeline for all certificates of the configuration."""
+    return Pipeline(
+        wanted=settings.certificates,
+        stages=STAGES,
+        tools=tools,
+        wake=settings.wake_interval,
+        started=tools.clock.now(),
+        force=force,
+    )
+
+
+def rehearsal_of(settings: Settings, tools: Workshop, names: Sequence[str]) -> Pipeline:
+    """A pipeline of the rehearsal's stages, each certificate at its staging authority.
+
+    Raises:
+        OperatorError: an authority has none.
+    """
+    wanted = {
+        name: replace(one, authority=tools.staging_of(one.authority))
+        for name in names
+        for one in (settings.certificates[name],)
+    }
+    return Pipeline(
+        wanted=wanted,
+        stages=REHEARSAL,
+        tools=tools,
+        wake=settings.wake_interval,
+        started=tools.clock.now(),
+        force=True,
+    )
+
+
+def chosen(names: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """The certificates that were named, or all.
+
+    Raises:
+        click.UsageError: one is not configured.
+    """
+    known = settings.certificates
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        lines = []
+        for name in unknown:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            lines.append(f"no certificate {name!r} is configured; {hint}")
+        raise click.UsageError("\n".join(lines))
+    return tuple(dict.fromkeys(names)) or tuple(known)
+
+
+@contextmanager
+def stoppable(tools: Workshop) -> Iterator[None]:
+    """SIGTERM and SIGINT end waiting and processes; the next run resumes what is under way."""
+
+    def stop(number: int, _frame: object) -> None:
+        tools.clock.stop()
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class Duration(click.ParamType):
+    """A duration such as 90s, 10m, 6h or 2d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read it.
+
+        Raises:
+            click.BadParameter: it is none.
+        """
+        from everleaf.config.values import duration
+
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
