@@ -1,0 +1,1 @@
+"""Computing on keys, requests and certificates: bytes in, values out, no input or output."""

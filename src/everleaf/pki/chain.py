@@ -1,0 +1,113 @@
+"""Judging an issued chain: put in order first, then every objection at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from everleaf.core.identifiers import Identifier
+from everleaf.pki import rules
+from everleaf.pki.trust import issued, untrusted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of it.
+
+    Attributes:
+        mended: leaf first, each certificate followed by its issuer, without the root; DER.
+        objections: why it must not be installed, one sentence each; empty: it may be.
+    """
+
+    mended: tuple[bytes, ...]
+    objections: tuple[str, ...]
+
+
+def judge(
+    chain: Sequence[bytes],
+    *,
+    key_pem: bytes | None,
+    identifiers: Sequence[Identifier],
+    roots: Sequence[bytes],
+    now: datetime,
+) -> Verdict:
+    """Put the chain in order and say everything that speaks against it.
+
+    A root is dropped (RFC 8446, section 4.4.2), and so is what belongs to another chain. Not
+    looked at: revocation, name constraints beyond what `cryptography` checks, Certificate
+    Transparency.
+
+    Args:
+        chain: as downloaded, DER.
+        key_pem: the key that it was ordered for; None: the key is somebody else's.
+        identifiers: what was asked for, no more and no fewer.
+        roots: trusted ones, DER; those that cannot be read are left out.
+        now: aware.
+
+    Raises:
+        MachineError: the private key cannot be read.
+    """
+    certificates, unreadable = _read(chain)
+    if not certificates:
+        return Verdict(mended=(), objections=(*unreadable, "the chain holds no certificate"))
+    ordered = mend(certificates, key_pem)
+    leaf = ordered[0]
+    objections = [
+        *unreadable,
+        *rules.names(leaf, identifiers),
+        *rules.key(leaf, key_pem),
+        *rules.usages(leaf),
+        *(line for one in ordered for line in rules.strength(one)),
+        *(line for one in ordered for line in rules.dates(one, now)),
+    ]
+    anchors, _ = _read(roots)
+    objections += untrusted(ordered, anchors, now, others_found=bool(objections))
+    return Verdict(
+        mended=tuple(one.public_bytes(Encoding.DER) for one in ordered),
+        objections=tuple(objections),
+    )
+
+
+def _read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
+    found, unreadable = [], []
+    for place, der in enumerate(ders, start=1):
+        try:
+            one = x509.load_der_x509_certificate(der)
+            _ = one.extensions, one.public_key(), one.subject, one.issuer
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+            unreadable.append(f"certificate {place} of {len(ders)} cannot be read: {error}")
+        else:
+            found.append(one)
+    return found, unreadable
+
+
+def mend(certificates: Sequence[x509.Certificate], key_pem: bytes | None) -> list[x509.Certificate]:
+    """The leaf, then issuer after issuer as far as they are here, without the root."""
+    leaf = _leaf(certificates, key_pem)
+    ordered, rest = [leaf], [one for one in certificates if one != leaf]
+    while (above := _issuer(ordered[-1], rest)) is not None:
+        ordered.append(above)
+        rest.remove(above)
+    return ordered
+
+
+def _leaf(certificates: Sequence[x509.Certificate], key_pem: bytes | None) -> x509.Certificate:
+    if key_pem is not None:
+        for one in certificates:
+            if rules.is_for(one, key_pem):
+                return one
+    return next((one for one in certificates if not rules.is_ca(one)), certificates[0])
+
+
+def _issuer(below: x509.Certificate, rest: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    if below.subject == below.issuer:
+        return None
+    return next((one for one in rest if not is_root(one) and issued(one, below)), None)
+
+
+def is_root(certificate: x509.Certificate) -> bool:
+    """Whether it is its own issuer."""
+    return certificate.subject == certificate.issuer
