@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from everleaf.core import alerting
-from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
 from everleaf.core.standing import Told
 from everleaf.errors import EndOfTimeError, EverleafError
-from everleaf.pipeline import Happening, Pipeline, failure
+from everleaf.pipeline import Happening, Pipeline, failure, family
 from everleaf.stages import reload
 
 _PREPARING = (Stage.ORDER, Stage.VALIDATE, Stage.VERIFY, Stage.INSTALL)
@@ -50,17 +49,17 @@ class Orchestrator:
 
     def run(self, names: Sequence[str]) -> Report:
         """Do what is due for `names`, and tell who is to be told."""
-        stopped = ""
+        stopped, active = "", list(names)
         try:
-            self._poll(names, by_hand=self.poll_now)
-            self._carry(names)
-            self._poll(names, by_hand=False)
+            active = self._active(names)
+            self._carry(active)
+            self._poll([self.pipeline.read(name) for name in active], by_hand=False)
         except EndOfTimeError as error:
             stopped = error.fault.what
-        for name in names:
+        for name in active:
             self._alert(name)
         failing = tuple(
-            name for name in names if self.pipeline.tools.store.standing(name).is_failing
+            name for name in active if self.pipeline.tools.store.standing(name).is_failing
         )
         return Report(
             names=tuple(names),
@@ -69,15 +68,30 @@ class Orchestrator:
             stopped=stopped,
         )
 
-    def _poll(self, names: Sequence[str], *, by_hand: bool) -> None:
+    def _active(self, names: Sequence[str]) -> list[str]:
+        """Those with anything to do or to tell; one reading is all that the others cost."""
+        jobs = {name: self.pipeline.read(name) for name in names}
+        for name in self._poll(list(jobs.values()), by_hand=self.poll_now):
+            jobs[name] = self.pipeline.read(name)
+        return [name for name, job in jobs.items() if not self._is_quiet(job)]
+
+    def _is_quiet(self, job: Job) -> bool:
+        looks = (module.look(job) for module in self.pipeline.stages.values())
+        if not job.standing.is_clear or not all(isinstance(one, Idle) for one in looks):
+            return False
+        return not alerting.due(job.standing, job.holding.live_version, self.marks, job.now)
+
+    def _poll(self, jobs: Sequence[Job], *, by_hand: bool) -> list[str]:
+        """Ask for renewal information where that is due; returns who was asked about."""
         asked = [
-            (name, cert_id)
-            for name in names
-            if (cert_id := self.pipeline.poll_is_due(name, by_hand=by_hand)) is not None
+            (job.name, cert_id)
+            for job in jobs
+            if (cert_id := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
         ]
         if asked:
             for _ in self.pipeline.tools.executor.each(lambda one: self.pipeline.poll(*one), asked):
                 pass
+        return [name for name, _ in asked]
 
     def _carry(self, names: Sequence[str]) -> None:
         """Prepare what is due side by side; deploy in batches; confirm each batch."""
@@ -117,12 +131,9 @@ class Orchestrator:
             yield None if done is None else done[1]
 
     def _groups(self, names: Sequence[str]) -> list[tuple[str, ...]]:
-        """Certificates of one authority and one set of identifiers belong together."""
         groups: dict[tuple[str, str], list[str]] = {}
         for name in names:
-            wanted = self.pipeline.wanted[name]
-            key = (wanted.authority, key_of(wanted.identifiers))
-            groups.setdefault(key, []).append(name)
+            groups.setdefault(family(self.pipeline.wanted[name]), []).append(name)
         return [tuple(group) for group in groups.values()]
 
     def _to_prepare(self, name: str) -> bool:

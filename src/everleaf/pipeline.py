@@ -1,7 +1,7 @@
 """One certificate through the stages, each outcome written before the next begins."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -42,6 +42,12 @@ class Pipeline:
     started: datetime
     force: bool = False
     happenings: list[Happening] = field(default_factory=list)
+    families: dict[tuple[str, str], list[Wanted]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.families = {}
+        for one in self.wanted.values():
+            self.families.setdefault(family(one), []).append(one)
 
     def read(self, name: str) -> Job:
         """This certificate now: configuration, standing, files."""
@@ -64,21 +70,12 @@ class Pipeline:
 
     def _sibling_under_way(self, wanted: Wanted) -> str:
         """Another certificate with an order under way for the same identifiers and account."""
-        for other in self.siblings(wanted):
-            pending = self.tools.shelf.holding(other).pending
-            if pending and pending.order_url and not pending.downloaded:
-                return other.name
+        for other in self.families[family(wanted)]:
+            if other.name != wanted.name:
+                pending = self.tools.shelf.holding(other).pending
+                if pending and pending.order_url and not pending.downloaded:
+                    return other.name
         return ""
-
-    def siblings(self, wanted: Wanted) -> Sequence[Wanted]:
-        """The other certificates of the same authority and set of identifiers."""
-        return [
-            other
-            for other in self.wanted.values()
-            if other.name != wanted.name
-            and other.authority == wanted.authority
-            and set(other.identifiers) == set(wanted.identifiers)
-        ]
 
     def look(self, name: str, stage: Stage) -> Look:
         """What `stage` would do now."""
@@ -175,15 +172,14 @@ class Pipeline:
             case Idle() | Due():
                 pass
 
-    def poll_is_due(self, name: str, *, by_hand: bool) -> str | None:
+    @staticmethod
+    def to_ask(job: Job, *, by_hand: bool) -> str | None:
         """The CertID to ask about now, if any (RFC 9773, section 4.3)."""
-        wanted = self.wanted[name]
-        newest = self.tools.shelf.holding(wanted).newest
-        now = self.tools.clock.now()
-        if newest is None or newest.earliest_end <= now or newest.authority != wanted.authority:
+        newest, now = job.holding.newest, job.now
+        if newest is None or newest.earliest_end <= now or newest.authority != job.wanted.authority:
             return None
-        known = self.tools.store.standing(name).renewal
-        return newest.cert_id if poll_due(known, newest.cert_id, now, by_hand=by_hand) else None
+        due = poll_due(job.standing.renewal, newest.cert_id, now, by_hand=by_hand)
+        return newest.cert_id if due else None
 
     def poll(self, name: str, cert_id: str) -> None:
         """Ask the authority for the renewal window, and keep what it says."""
@@ -200,6 +196,14 @@ class Pipeline:
                 selected=str(renewal.selected), next_poll=str(renewal.next_poll),
                 trouble=renewal.trouble, explanation_url=renewal.explanation_url,
             )  # fmt: skip
+
+
+def family(wanted: Wanted) -> tuple[str, str]:
+    """Certificates of one family, same authority and identifiers, are ordered one at a time.
+
+    An authority may hand both the same pending order (Boulder does).
+    """
+    return wanted.authority, key_of(wanted.identifiers)
 
 
 def failure(error: Exception, tools: Tools, name: str, stage: Stage) -> Failed:

@@ -5,7 +5,7 @@ import os
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ class LocalAuthority:
     roots_file: Path
     dns: str
     http_port: int
+    dns_management: str
+    log: Path
 
     def _pool(self) -> urllib3.PoolManager:
         context = ssl.create_default_context(cafile=str(self.ca_file))
@@ -49,8 +51,21 @@ class LocalAuthority:
 
 
 @contextmanager
-def local_authority(programs: tuple[Path, Path], folder: Path) -> Iterator[LocalAuthority]:
-    """Pebble and its DNS server, ready to answer; ended when the block ends."""
+def local_authority(
+    programs: tuple[Path, Path],
+    folder: Path,
+    *,
+    options: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[LocalAuthority]:
+    """Pebble and its DNS server, ready to answer; ended when the block ends.
+
+    Args:
+        programs: `pebble` and `pebble-challtestsrv`.
+        folder: for configuration and logs.
+        options: more of Pebble's configuration.
+        environment: more of Pebble's environment.
+    """
     pebble, challtestsrv = programs
     ports = {name: free_port() for name in ("dir", "management", "http", "tls", "dns", "manage")}
     certificate, key, ca_file = make_listener_certificate(folder)
@@ -65,6 +80,7 @@ def local_authority(programs: tuple[Path, Path], folder: Path) -> Iterator[Local
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
             "profiles": {"default": {"description": "90 days", "validityPeriod": NINETY_DAYS}},
+            **(options or {}),
         }
     }
     (folder / "pebble.json").write_text(json.dumps(config), encoding="utf-8")
@@ -75,6 +91,8 @@ def local_authority(programs: tuple[Path, Path], folder: Path) -> Iterator[Local
         roots_file=folder / "roots.pem",
         dns=f"127.0.0.1:{ports['dns']}",
         http_port=ports["http"],
+        dns_management=f"http://127.0.0.1:{ports['manage']}",
+        log=folder / "pebble.log",
     )
     dns_command = [
         str(challtestsrv), "-dnsserver", authority.dns, "-management",
@@ -84,11 +102,12 @@ def local_authority(programs: tuple[Path, Path], folder: Path) -> Iterator[Local
     pebble_command = [
         str(pebble), "-config", str(folder / "pebble.json"), "-dnsserver", authority.dns
     ]  # fmt: skip
+    settings = {"PEBBLE_VA_NOSLEEP": "1", **(environment or {})}
     with (
         child(dns_command, folder / "dns.log"),
-        child(pebble_command, folder / "pebble.log", PEBBLE_VA_NOSLEEP="1") as process,
+        child(pebble_command, authority.log, **settings) as process,
     ):
-        wait_until(lambda: _answers(authority), process, folder / "pebble.log")
+        wait_until(lambda: _answers(authority), process, authority.log)
         authority.fetch_roots()
         yield authority
 
