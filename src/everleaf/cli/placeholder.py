@@ -1,5 +1,7 @@
 """`everleaf placeholder`: a self-signed version, so that a server can start before it has one."""
 
+from dataclasses import replace
+
 import click
 
 from everleaf.bootstrap import Workshop
@@ -53,4 +55,6 @@ def make(wanted: Wanted, tools: Workshop) -> Version:
     )
     tools.shelf.install(wanted, version, Material(leaf=leaf, chain=b"", key=key))
     tools.shelf.switch(wanted, version.id)
+    # What a first certificate that is refused is switched back to.
+    tools.store.change(wanted.name, lambda known: replace(known, settled=version.id))
     return version

@@ -142,6 +142,9 @@ def _waiting(work: _Work, order: Order) -> Waiting | Failed:
 def _authorize(work: _Work, order: Order) -> Fault | None:
     """Answer a challenge of every authorization that is pending; None: all are valid."""
     seen = [work.authority.authorization(url) for url in order.authorizations]
+    lost = [one for one in seen if one.status not in (Status.PENDING, Status.VALID)]
+    if lost:
+        return _challenge_fault(lost, work)
     open_ones = [one for one in seen if one.status is Status.PENDING]
     chosen: list[tuple[Authorization, Challenge]] = []
     for one in open_ones:
