@@ -1,0 +1,1 @@
+"""Challenge solvers, one a file, and their registry."""

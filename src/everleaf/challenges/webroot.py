@@ -1,0 +1,114 @@
+"""http-01 through the document root of a web server: RFC 8555, section 8.3."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from everleaf.challenges.tokens import WELL_KNOWN, safe
+from everleaf.core.identifiers import Identifier
+from everleaf.core.job import Trace
+from everleaf.errors import OperatorError
+from everleaf.ports import Challenge
+
+_FILE_MODE = 0o644
+_FOLDER_MODE = 0o755
+_CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Webroot:
+    """The port `Solver`: a file of its own for each response.
+
+    Only the file is removed. The folders stay: they are empty, the next renewal needs them again,
+    and removing them could race with another certificate's response.
+    """
+
+    types: tuple[str, ...] = ("http-01",)
+
+    def __init__(self, name: str, path: Path) -> None:
+        """Nothing is written yet.
+
+        Args:
+            name: of the solver in the configuration.
+            path: the document root.
+        """
+        self.name = name
+        self._path = path
+        self._folder = path / WELL_KNOWN.strip("/")
+
+    def trace(self, identifier: Identifier, challenge: Challenge) -> Trace:
+        """Where the response will stand: its place is the file's path."""
+        place = self._folder / safe(challenge.token)
+        return Trace(solver=self.name, identifier=str(identifier), place=str(place))
+
+    def present(self, trace: Trace, challenge: Challenge) -> None:
+        """Write the key authorization, whole or not at all, readable by the web server.
+
+        Raises:
+            OperatorError: the document root does not exist, or cannot be written.
+        """
+        place = Path(trace.place)
+        if not self._path.is_dir():
+            raise OperatorError(
+                "the document root does not exist",
+                code="no-webroot",
+                where=str(self._path),
+                remedy="Correct the solver's `path`",
+            )
+        try:
+            for folder in (place.parent.parent, place.parent):
+                _make(folder)
+            _write(place, challenge.key_authorization.encode("ascii"))
+        except OSError as error:
+            raise OperatorError(
+                f"the challenge's response cannot be written: {error.strerror}",
+                code="webroot-not-writable",
+                where=str(place),
+                remedy="Give everleaf's user the right to write there",
+            ) from error
+
+    def remove(self, trace: Trace) -> None:
+        """Remove exactly that file, in whichever process it was written.
+
+        Raises:
+            OperatorError: it is there and cannot be removed.
+        """
+        place = Path(trace.place)
+        if place.parent.parts[-2:] != Path(WELL_KNOWN.strip("/")).parts:
+            return
+        try:
+            place.unlink(missing_ok=True)
+            _scratch(place).unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise OperatorError(
+                f"the challenge's response cannot be removed: {error.strerror}",
+                code="webroot-not-writable",
+                where=str(place),
+                remedy="Remove it by hand",
+            ) from error
+
+
+def _make(folder: Path) -> None:
+    """A folder that the web server may enter, whatever the umask; one that is there stays."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(_FOLDER_MODE)
+        folder.chmod(_FOLDER_MODE)
+
+
+def _scratch(place: Path) -> Path:
+    return place.with_name(f".{place.name}.new")
+
+
+def _write(place: Path, content: bytes) -> None:
+    scratch = _scratch(place)
+    scratch.unlink(missing_ok=True)
+    descriptor = os.open(scratch, _CREATE, _FILE_MODE)
+    try:
+        os.fchmod(descriptor, _FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        scratch.replace(place)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
