@@ -1,0 +1,1 @@
+"""One ACME server: the wire, the account, orders and renewal information."""
