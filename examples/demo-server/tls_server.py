@@ -50,7 +50,7 @@ class Server(http.server.ThreadingHTTPServer):
         request.settimeout(5)  # type: ignore[attr-defined]
         try:
             with self.context.wrap_socket(request, server_side=True) as secured:  # type: ignore[arg-type]
-                super().finish_request(secured, client_address)  # type: ignore[arg-type]
+                super().finish_request(secured, client_address)
         except OSError:
             pass
 

@@ -51,6 +51,7 @@ class Orchestrator:
         """Do what is due for `names`, and tell who is to be told."""
         stopped, active = "", list(names)
         try:
+            self.pipeline.tools.shelf.sweep()
             active = self._active(names)
             self._carry(active)
             self._poll([self.pipeline.read(name) for name in active], by_hand=False)
@@ -89,7 +90,9 @@ class Orchestrator:
             if (cert_id := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
         ]
         if asked:
-            for _ in self.pipeline.tools.executor.each(lambda one: self.pipeline.poll(*one), asked):
+            for _ in self.pipeline.tools.executor.each(
+                lambda one: self.pipeline.poll(*one, by_hand=by_hand), asked
+            ):
                 pass
         return [name for name, _ in asked]
 

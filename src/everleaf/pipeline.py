@@ -166,8 +166,8 @@ class Pipeline:
                 )  # fmt: skip
                 progress(name, stage.value, "failed")
             case Held(at, why):
-                until = at.isoformat(timespec="seconds") if at else "something changes"
-                say("info", "held", certificate=name, stage=stage.value, why=why, until=until)
+                when = at.isoformat(timespec="seconds") if at else "something changes"
+                say("info", "held", certificate=name, stage=stage.value, why=why, until=when)
                 progress(name, stage.value, "held")
             case Idle() | Due():
                 pass
@@ -181,13 +181,16 @@ class Pipeline:
         due = poll_due(job.standing.renewal, newest.cert_id, now, by_hand=by_hand)
         return newest.cert_id if due else None
 
-    def poll(self, name: str, cert_id: str) -> None:
+    def poll(self, name: str, cert_id: str, *, by_hand: bool) -> None:
         """Ask the authority for the renewal window, and keep what it says."""
         answer = self.tools.authority(self.wanted[name].authority).renewal_info(cert_id)
         now, share = self.tools.clock.now(), self.tools.randomness.share()
 
         def polled(known: Standing) -> Standing:
-            return replace(known, renewal=after_poll(known.renewal, cert_id, answer, now, share))
+            return replace(
+                known,
+                renewal=after_poll(known.renewal, cert_id, answer, now, share, by_hand=by_hand),
+            )
 
         renewal = self.tools.store.change(name, polled).renewal
         if renewal is not None:

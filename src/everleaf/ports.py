@@ -215,6 +215,14 @@ class Shelf(Protocol):
         """The path of the `live` link."""
         ...
 
+    def sweep(self) -> None:
+        """Remove what a killed run left half removed; only under the lock."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """All certificates with anything on disk, sorted."""
+        ...
+
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name` under the state directory."""
         ...

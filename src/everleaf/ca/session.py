@@ -33,7 +33,7 @@ _JOSE = "application/jose+json"
 
 _NONCES_KEPT = 32
 _BAD_NONCES = 120  # 90 % refusals all get through but one in 300,000
-_AT_ONCE = 10  # of these without a pause
+_AT_ONCE = 20  # of these without a pause
 _LOST_ANSWERS = 4
 _SOON = 5.0  # seconds: a longer Retry-After is the caller's to wait for
 _REDIRECTS = 5
@@ -133,7 +133,7 @@ class Session:
         again = Again.READS if post.effect is Effect.NONE else Again.ALL
         retrying = self._retrying(
             lambda error: isinstance(error, AuthorityError) and is_kind(error, "badNonce"),
-            pause=lambda count: 0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - 10), 1.0),
+            pause=lambda count: 0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - _AT_ONCE), 1.0),
             most=_BAD_NONCES,
         )
         return retrying(lambda: self._through_losses(lambda: self._post(post, signer), again))

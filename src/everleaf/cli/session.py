@@ -120,7 +120,7 @@ def stoppable(tools: Workshop) -> Iterator[None]:
             signal.signal(one, handler)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[timedelta]):
     """A duration such as 90s, 10m, 6h or 2d."""
 
     name = "duration"

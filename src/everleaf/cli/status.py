@@ -49,8 +49,8 @@ def _show(pipeline: Pipeline, name: str) -> None:
     for stage, trouble in job.standing.troubles.items():
         since = documents.moment(trouble.since)
         click.echo(f"  {stage} failing since {since}: {trouble.fault}")
-    for stage, at in job.standing.waiting.items():
-        click.echo(f"  {stage} waits until {documents.moment(at)}")
+    for stage, until in job.standing.waiting.items():
+        click.echo(f"  {stage} waits until {documents.moment(until)}")
     if not job.wanted.endpoints:
         click.echo("  not confirmed, by choice")
     for one in job.standing.observations:

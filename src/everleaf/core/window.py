@@ -67,6 +67,7 @@ class Renewal:
         selected: the one random time in the window; chosen anew only when the window changes.
         last_good: when the last valid answer came.
         failures: temporary failures in a row.
+        asked_by_hand: when somebody last asked by hand, whatever came of it.
     """
 
     cert_id: str
@@ -77,23 +78,31 @@ class Renewal:
     last_good: datetime | None = None
     failures: int = 0
     trouble: str = ""
+    asked_by_hand: datetime | None = None
 
 
 def poll_due(
     known: Renewal | None, cert_id: str | None, now: datetime, *, by_hand: bool = False
 ) -> bool:
-    """Whether to ask now. By hand it may be earlier, but never within a minute of the last time."""
+    """Whether to ask now; by hand it may be earlier, but never twice within a minute."""
     if cert_id is None:
         return False
     if known is None or known.cert_id != cert_id:
         return True
     if now >= known.next_poll:
         return True
-    return by_hand and (known.last_good is None or now - known.last_good >= SHORTEST_WAIT)
+    last = known.asked_by_hand
+    return by_hand and (last is None or now - last >= SHORTEST_WAIT)
 
 
 def after_poll(
-    known: Renewal | None, cert_id: str, answer: Answer, now: datetime, share: float
+    known: Renewal | None,
+    cert_id: str,
+    answer: Answer,
+    now: datetime,
+    share: float,
+    *,
+    by_hand: bool = False,
 ) -> Renewal:
     """What is known after an answer.
 
@@ -103,6 +112,8 @@ def after_poll(
     """
     if known is None or known.cert_id != cert_id:
         known = Renewal(cert_id=cert_id, next_poll=now)
+    if by_hand:
+        known = replace(known, asked_by_hand=now)
     match answer:
         case Suggestion() if not answer.window.is_valid:
             return _long_term(known, now, "the window ends before it starts")

@@ -1,0 +1,54 @@
+"""Copies outside the state directory: one combined file, or a directory with a link of its own."""
+
+from pathlib import Path
+
+from everleaf.core.wanted import Copy, CopyKind
+from everleaf.errors import OperatorError
+from everleaf.store.layout import PUBLIC
+from everleaf.system import files
+
+_PUBLIC_FILES = ("cert.pem", "chain.pem", "fullchain.pem")
+_KEY_FILES = ("privkey.pem", "combined.pem")
+
+
+def is_behind(copy: Copy, version: Path) -> bool:
+    """Whether the copy does not hold this version."""
+    try:
+        if copy.kind is CopyKind.COMBINED:
+            return copy.path.read_bytes() != (version / "combined.pem").read_bytes()
+        live = copy.path / "live"
+        return live.readlink().name != version.name or not (live / "fullchain.pem").exists()
+    except OSError:
+        return True
+
+
+def bring(copy: Copy, version: Path) -> None:
+    """Bring the copy to this version, as one.
+
+    Raises:
+        OperatorError: its folder is not there, or may not be written.
+    """
+    if not copy.path.parent.is_dir():
+        raise OperatorError(
+            "the folder of a copy is not there",
+            code="no-such-folder",
+            where=str(copy.path.parent),
+            remedy="Create it, with the owner and mode that its readers need",
+        )
+    if copy.kind is CopyKind.COMBINED:
+        with files.told(version):
+            content = (version / "combined.pem").read_bytes()
+        files.write(copy.path, content, copy.mode, owner=copy.owner, group=copy.group)
+        return
+    target = copy.path / "versions" / version.name
+    files.folder(target, 0o711)
+    for name in (*_PUBLIC_FILES, *_KEY_FILES):
+        source = version / name
+        if source.exists():
+            mode = copy.mode if name in _KEY_FILES else PUBLIC
+            content = source.read_bytes()
+            files.write(target / name, content, mode, owner=copy.owner, group=copy.group)
+    files.link(copy.path / "live", f"versions/{version.name}")
+    for old in (copy.path / "versions").iterdir():
+        if old.name != version.name:
+            files.remove(old)

@@ -1,0 +1,46 @@
+"""The paths of the state directory: a contract, described in the README."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PUBLIC_FOLDER = 0o711
+PRIVATE_FOLDER = 0o700
+PUBLIC = 0o644
+PRIVATE = 0o600
+GROUP = 0o640
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything is, below `root`."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """Standing, failures, limits, history."""
+        return self.root / "state.sqlite"
+
+    def certificate(self, name: str) -> Path:
+        """One certificate's folder."""
+        return self.root / "certificates" / name
+
+    def versions(self, name: str) -> Path:
+        """Its versions."""
+        return self.certificate(name) / "versions"
+
+    def live(self, name: str) -> Path:
+        """The link to the version in use."""
+        return self.certificate(name) / "live"
+
+    def pending(self, name: str) -> Path:
+        """Key and order under way."""
+        return self.root / "pending" / name
+
+    def rejected(self, name: str) -> Path:
+        """What failed verification."""
+        return self.root / "rejected" / name
+
+    def account(self, authority: str, account: str) -> Path:
+        """One account's folder."""
+        return self.root / "accounts" / authority / account

@@ -1,0 +1,205 @@
+"""Keys, orders and versions on disk: the state directory as a contract."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from everleaf.core.certificate import Version
+from everleaf.core.job import Holding, Pending
+from everleaf.core.wanted import Wanted
+from everleaf.errors import MachineError
+from everleaf.ports import Material
+from everleaf.store import copies
+from everleaf.store.codec import decode, encode
+from everleaf.store.layout import (
+    GROUP,
+    PRIVATE,
+    PRIVATE_FOLDER,
+    PUBLIC,
+    PUBLIC_FOLDER,
+    Layout,
+)
+from everleaf.system import files
+
+_ORDER, _KEY, _CHAIN, _VERIFIED = "order.json", "key.pem", "chain.pem", "verified.pem"
+_ROOMS = ("certificates", "pending", "rejected")
+
+
+class DiskShelf:
+    """`ports.Shelf`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._layout = Layout(state_dir)
+
+    def holding(self, wanted: Wanted) -> Holding:
+        """What is on disk for this certificate."""
+        versions = self._versions(wanted.name)
+        live = self._live(wanted.name)
+        behind: tuple[str, ...] = ()
+        if live is not None:
+            place = self._layout.versions(wanted.name) / live
+            behind = tuple(str(one.path) for one in wanted.copies if copies.is_behind(one, place))
+        return Holding(
+            pending=self._pending(wanted.name), versions=versions, live=live, copies_behind=behind
+        )
+
+    def _versions(self, name: str) -> tuple[Version, ...]:
+        found = []
+        with suppress(FileNotFoundError):
+            for place in self._layout.versions(name).iterdir():
+                if not place.name.startswith("."):
+                    text = _read(place / "version.json")
+                    found.append(decode(Version, text, str(place / "version.json")))
+        return tuple(sorted(found, key=lambda one: (one.installed_at, one.id)))
+
+    def _live(self, name: str) -> str | None:
+        try:
+            return self._layout.live(name).readlink().name
+        except OSError:
+            return None
+
+    def _pending(self, name: str) -> Pending | None:
+        place = self._layout.pending(name)
+        try:
+            text = (place / _ORDER).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        pending = decode(Pending, text, str(place / _ORDER))
+        return replace(
+            pending,
+            downloaded=(place / _CHAIN).exists(),
+            verified=(place / _VERIFIED).exists(),
+        )
+
+    def begin(self, name: str, pending: Pending, key: bytes | None) -> None:
+        """Start `pending/NAME` afresh; the order file, without which it is none, comes last."""
+        place = self._layout.pending(name)
+        files.discard(place)
+        files.folder(place.parent, PRIVATE_FOLDER)
+        files.folder(place, PRIVATE_FOLDER)
+        if key is not None:
+            files.write(place / _KEY, key, PRIVATE)
+        self.update(name, pending)
+
+    def update(self, name: str, pending: Pending) -> None:
+        """Replace the order file."""
+        files.write(self._layout.pending(name) / _ORDER, encode(pending), PRIVATE)
+
+    def pending_key(self, name: str) -> bytes:
+        """The private key under way."""
+        return _read(self._layout.pending(name) / _KEY)
+
+    def keep_download(self, name: str, chain: bytes) -> None:
+        """Write the chain as received."""
+        files.write(self._layout.pending(name) / _CHAIN, chain, PRIVATE)
+
+    def download(self, name: str) -> bytes:
+        """Read the chain as received."""
+        return _read(self._layout.pending(name) / _CHAIN)
+
+    def keep_verified(self, name: str, chain: bytes) -> None:
+        """Write the mended chain."""
+        files.write(self._layout.pending(name) / _VERIFIED, chain, PRIVATE)
+
+    def verified(self, name: str) -> bytes:
+        """Read the mended chain."""
+        return _read(self._layout.pending(name) / _VERIFIED)
+
+    def keep_rejected(self, name: str, rejected_id: str, chain: bytes, why: str) -> str:
+        """Keep a chain that failed verification."""
+        place = self._layout.rejected(name) / rejected_id
+        files.folder(place.parent.parent, PRIVATE_FOLDER)
+        files.folder(place.parent, PRIVATE_FOLDER)
+        files.folder(place, PRIVATE_FOLDER)
+        files.write(place / _CHAIN, chain, PRIVATE)
+        files.write(place / "why.txt", why.encode() + b"\n", PRIVATE)
+        return str(place)
+
+    def give_up(self, name: str) -> None:
+        """Remove `pending/NAME`."""
+        files.discard(self._layout.pending(name))
+
+    def install(self, wanted: Wanted, version: Version, material: Material) -> None:
+        """Write a version beside the others under a hidden name, then show it whole."""
+        place = self._layout.versions(wanted.name)
+        if (place / version.id).exists():
+            return
+        files.folder(place, PUBLIC_FOLDER)
+        with files.told(place):
+            for left in place.glob(".*"):
+                files.remove(left)
+        hidden = place / f".{version.id}"
+        files.folder(hidden, PUBLIC_FOLDER)
+        fullchain = material.leaf + material.chain
+        contents = {"cert.pem": material.leaf, "chain.pem": material.chain}
+        for name, content in {**contents, "fullchain.pem": fullchain}.items():
+            files.write(hidden / name, content, PUBLIC)
+        if material.key is not None:
+            mode = GROUP if wanted.group else PRIVATE
+            files.write(hidden / "privkey.pem", material.key, mode, group=wanted.group)
+            combined = material.key + fullchain
+            files.write(hidden / "combined.pem", combined, mode, group=wanted.group)
+        known = replace(version, has_key=material.key is not None)
+        files.write(hidden / "version.json", encode(known), PUBLIC)
+        with files.told(place):
+            hidden.replace(place / version.id)
+            files.sync(place)
+
+    def switch(self, wanted: Wanted, version_id: str) -> None:
+        """Make a version live by one rename, then bring every copy to it."""
+        place = self._layout.versions(wanted.name) / version_id
+        if not place.is_dir():
+            raise MachineError("the version is not there", code="no-version", where=str(place))
+        live = self._layout.live(wanted.name)
+        if self._live(wanted.name) != version_id:
+            files.link(live, f"versions/{version_id}")
+        for one in wanted.copies:
+            if copies.is_behind(one, place):
+                copies.bring(one, place)
+
+    def material(self, name: str, version_id: str) -> Material:
+        """Read a version."""
+        place = self._layout.versions(name) / version_id
+        key = place / "privkey.pem"
+        return Material(
+            leaf=_read(place / "cert.pem"),
+            chain=_read(place / "chain.pem"),
+            key=_read(key) if key.exists() else None,
+        )
+
+    def prune(self, wanted: Wanted, keep: Iterable[str]) -> None:
+        """Remove the oldest versions beyond `keep_versions`, but never those in `keep`."""
+        versions = self._versions(wanted.name)
+        kept = {*keep, *(one.id for one in versions[-wanted.keep_versions :])}
+        for one in versions:
+            if one.id not in kept:
+                files.discard(self._layout.versions(wanted.name) / one.id)
+
+    def live_path(self, name: str) -> str:
+        """The path of the `live` link."""
+        return str(self._layout.live(name))
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half removed."""
+        for left in (self._layout.root / "pending").glob(".*"):
+            files.remove(left)
+
+    def names(self) -> tuple[str, ...]:
+        """All certificates with anything on disk."""
+        found: set[str] = set()
+        for room in _ROOMS:
+            with suppress(FileNotFoundError, PermissionError):
+                places = (self._layout.root / room).iterdir()
+                found |= {place.name for place in places if not place.name.startswith(".")}
+        return tuple(sorted(found))
+
+    def forget(self, name: str) -> None:
+        """Remove all that is on disk for `name`."""
+        for room in _ROOMS:
+            files.discard(self._layout.root / room / name)
+
+
+def _read(path: Path) -> bytes:
+    with files.told(path):
+        return path.read_bytes()

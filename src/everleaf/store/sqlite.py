@@ -1,0 +1,226 @@
+"""Standing, failures, limits and history in SQLite: nothing secret, everything durable."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+
+from everleaf.core.backoff import Attempts
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
+from everleaf.core.standing import Standing, after
+from everleaf.errors import MachineError, OperatorError
+from everleaf.ports import Event
+from everleaf.store.codec import decode, encode
+from everleaf.store.layout import PRIVATE, Layout
+from everleaf.system import files
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE standing (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE attempts (identifiers TEXT PRIMARY KEY, failures INTEGER NOT NULL, last TEXT)
+  WITHOUT ROWID;
+CREATE TABLE limits (authority TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE history (id INTEGER PRIMARY KEY, at TEXT NOT NULL, certificate TEXT NOT NULL,
+  stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX history_by_certificate ON history (certificate, id);
+"""
+
+
+class SqliteStore:
+    """`ports.Store`: `state.sqlite`, rollback journal, synchronous.
+
+    Args:
+        state_dir: the state directory.
+        reading: nothing is created or written; where there is no file nothing is known.
+    """
+
+    def __init__(self, state_dir: Path, *, reading: bool = False) -> None:
+        self._path = Layout(state_dir).database
+        self._reading = reading
+        self._mutex = RLock()
+        self._open: sqlite3.Connection | None = None
+
+    def standing(self, name: str) -> Standing:
+        """Where `name` stands."""
+        with self._session() as one:
+            return self._standing(one, name)
+
+    def names(self) -> tuple[str, ...]:
+        """All certificates with a standing."""
+        with self._session() as one:
+            return tuple(row[0] for row in one.execute("SELECT name FROM standing ORDER BY name"))
+
+    def record(self, name: str, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
+        """Write an outcome into standing and history."""
+        event = Event(at=now, certificate=name, stage=stage.value, **_told(outcome))  # type: ignore[arg-type]
+        return self._changed(name, lambda known: after(known, stage, outcome, now), event)
+
+    def change(
+        self, name: str, change: Callable[[Standing], Standing], event: Event | None = None
+    ) -> Standing:
+        """Read, change and write the standing."""
+        return self._changed(name, change, event)
+
+    def _changed(
+        self, name: str, change: Callable[[Standing], Standing], event: Event | None
+    ) -> Standing:
+        with self._session(writing=True) as one:
+            before = self._standing(one, name)
+            standing = change(before)
+            if standing != before:
+                text = encode(standing).decode()
+                one.execute("REPLACE INTO standing VALUES (?, ?)", (name, text))
+            if event is not None:
+                detail = json.dumps(dict(event.detail), ensure_ascii=False)
+                row = (event.at.isoformat(), event.certificate, event.stage, event.what, detail)
+                one.execute(
+                    "INSERT INTO history (at, certificate, stage, what, detail)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    row,
+                )
+        return standing
+
+    def _standing(self, one: sqlite3.Connection, name: str) -> Standing:
+        row = one.execute("SELECT document FROM standing WHERE name = ?", (name,)).fetchone()
+        return decode(Standing, row[0], f"{self._path}, {name}") if row else Standing(name=name)
+
+    def attempts(self, identifiers: str) -> Attempts:
+        """Failures for a set of identifiers."""
+        query = "SELECT failures, last FROM attempts WHERE identifiers = ?"
+        with self._session() as one:
+            row = one.execute(query, (identifiers,)).fetchone()
+        return Attempts(row[0], _time(row[1])) if row else Attempts()
+
+    def set_attempts(self, identifiers: str, attempts: Attempts) -> None:
+        """Write failures; none forgets them."""
+        with self._session(writing=True) as one:
+            if attempts == Attempts():
+                one.execute("DELETE FROM attempts WHERE identifiers = ?", (identifiers,))
+            else:
+                last = attempts.last.isoformat() if attempts.last else None
+                row = (identifiers, attempts.failures, last)
+                one.execute("REPLACE INTO attempts VALUES (?, ?, ?)", row)
+
+    def limited_until(self, authority: str) -> datetime | None:
+        """The kept `Retry-After` of a 429."""
+        with self._session() as one:
+            query = "SELECT until FROM limits WHERE authority = ?"
+            row = one.execute(query, (authority,)).fetchone()
+        return _time(row[0]) if row else None
+
+    def set_limited(self, authority: str, until: datetime) -> None:
+        """Keep it; an earlier one changes nothing."""
+        with self._session(writing=True) as one:
+            one.execute(
+                "INSERT INTO limits VALUES (?, ?) ON CONFLICT (authority)"
+                " DO UPDATE SET until = max(until, excluded.until)",
+                (authority, until.isoformat(timespec="microseconds")),
+            )
+
+    def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
+        """Events, newest last."""
+        query = (
+            "SELECT at, certificate, stage, what, detail FROM history"
+            " WHERE ?1 IS NULL OR certificate = ?1 ORDER BY id DESC LIMIT ?2"
+        )
+        with self._session() as one:
+            rows = one.execute(query, (name, limit)).fetchall()
+        return tuple(
+            Event(
+                at=datetime.fromisoformat(at),
+                certificate=certificate,
+                stage=stage,
+                what=what,
+                detail=json.loads(detail),
+            )
+            for at, certificate, stage, what, detail in reversed(rows)
+        )
+
+    def forget(self, name: str) -> None:
+        """Remove standing and history of `name`."""
+        with self._session(writing=True) as one:
+            one.execute("DELETE FROM standing WHERE name = ?", (name,))
+            one.execute("DELETE FROM history WHERE certificate = ?", (name,))
+
+    @contextmanager
+    def _session(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
+        with self._mutex:
+            try:
+                one = self._connection()
+                if not writing:
+                    yield one
+                    return
+                one.execute("BEGIN IMMEDIATE")
+                try:
+                    yield one
+                except BaseException:
+                    one.execute("ROLLBACK")
+                    raise
+                one.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise MachineError(
+                    f"the state cannot be read or written: {error}",
+                    code="state",
+                    where=str(self._path),
+                    remedy="See that the disk has room and that the file belongs to everleaf",
+                ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            self._open = self._connect()
+        return self._open
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._reading and not self._path.exists():
+            one = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            one.executescript(_TABLES)
+            return one
+        if not self._reading and not self._path.exists():
+            files.folder(self._path.parent, 0o711)
+            files.write(self._path, b"", PRIVATE)
+        uri = f"{self._path.absolute().as_uri()}?mode={'ro' if self._reading else 'rw'}"
+        one = sqlite3.connect(
+            uri, uri=True, check_same_thread=False, isolation_level=None, timeout=30
+        )
+        one.execute("PRAGMA synchronous = FULL")
+        self._migrate(one)
+        return one
+
+    def _migrate(self, one: sqlite3.Connection) -> None:
+        (version,) = one.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise OperatorError(
+                f"the state was written by a newer everleaf (form {version}, this one: {SCHEMA})",
+                code="newer-state",
+                where=str(self._path),
+                remedy="Run that everleaf again, or restore the state of this one",
+            )
+        if version < SCHEMA and not self._reading:
+            one.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA};COMMIT;")
+        elif version < SCHEMA:
+            one.close()
+            raise OperatorError(
+                "the state is that of a run that was just begun",
+                code="state",
+                where=str(self._path),
+            )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Done(note):
+            return {"what": "done", "detail": {"note": note} if note else {}}
+        case Back(why):
+            return {"what": "begun again", "detail": {"why": why}}
+        case Waiting(until, why):
+            return {"what": "waiting", "detail": {"why": why, "until": until.isoformat()}}
+        case Failed(fault):
+            return {"what": "failed", "detail": {"code": fault.code, "fault": str(fault)}}

@@ -1,0 +1,1 @@
+"""One door per side effect: clock, randomness, files, processes, locks."""

@@ -1,0 +1,188 @@
+"""Files and folders that are whole or absent, with exactly their mode from the first instant."""
+
+import errno
+import grp
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from everleaf.errors import EverleafError, MachineError, OperatorError
+
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "glusterfs",
+                      "fuse.glusterfs", "afs", "ncpfs"})  # fmt: skip
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Errors of the operating system become errors of ours, with the path and what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise translate(error, path) from error
+
+
+def translate(error: OSError, path: Path) -> EverleafError:
+    """The same error with what helps."""
+    where = str(error.filename or path)
+    words = os.strerror(error.errno) if error.errno else str(error)
+    match error.errno:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            remedy = "Run everleaf as a user that may, or change owner and mode"
+            return OperatorError(words, code="not-permitted", where=where, remedy=remedy)
+        case errno.ENOSPC | errno.EDQUOT:
+            remedy = "Make room; the next run goes on where this one stopped"
+            return MachineError(words, code="disk-full", where=where, remedy=remedy)
+        case errno.ENOENT | errno.ENOTDIR:
+            remedy = "Create the folder, or name another"
+            return OperatorError(words, code="no-such-file", where=where, remedy=remedy)
+        case _:
+            return MachineError(words, code="disk", where=where)
+
+
+def write(
+    path: Path, content: bytes, mode: int, *, owner: str = "", group: str = "", safe: bool = True
+) -> None:
+    """Replace a file as one.
+
+    The file is created private; owner and group are set before its mode is widened, and all of
+    that before the first byte; `safe`: it is on disk when this returns.
+
+    Raises:
+        OperatorError: not permitted, no such folder, owner or group.
+        MachineError: the disk is full or broken.
+    """
+    with told(path):
+        temporary = _beside(path)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(temporary, flags, 0o600 & mode)
+            with os.fdopen(descriptor, "wb") as file:
+                _own(descriptor, owner, group)
+                os.fchmod(descriptor, mode)
+                file.write(content)
+                file.flush()
+                if safe:
+                    os.fsync(descriptor)
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        if safe:
+            sync(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """The temporary name of a file: always the same, so that a killed run leaves one at most.
+
+    Two never write one file at once: there is one lock, and one thread a certificate.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    return temporary
+
+
+def _own(descriptor: int, owner: str, group: str) -> None:
+    user = _number(owner, lambda name: pwd.getpwnam(name).pw_uid, "user")
+    team = _number(group, lambda name: grp.getgrnam(name).gr_gid, "group")
+    if user != -1 or team != -1:
+        os.fchown(descriptor, user, team)
+
+
+def _number(name: str, look_up: "object", kind: str) -> int:
+    if not name:
+        return -1
+    try:
+        return int(look_up(name))  # type: ignore[operator]
+    except KeyError:
+        remedy = f"Create it, or name a {kind} that exists"
+        raise OperatorError(f"no {kind} {name!r}", code="no-such-owner", remedy=remedy) from None
+
+
+def folder(path: Path, mode: int) -> None:
+    """A folder with exactly this mode, and its parents, where they are missing, with 0711."""
+    with told(path):
+        if path.is_dir():
+            return
+        if not path.parent.is_dir():
+            folder(path.parent, 0o711)
+        try:
+            path.mkdir(mode & 0o700)
+        except FileExistsError:
+            return
+        path.chmod(mode)
+        sync(path.parent)
+
+
+def link(path: Path, target: str) -> None:
+    """Let the symbolic link `path` name `target`, changed as one by a rename."""
+    with told(path):
+        temporary = _beside(path)
+        temporary.symlink_to(target)
+        temporary.replace(path)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """A folder's entries are on disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder; absent is fine."""
+    with told(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Remove a whole folder as one: it is gone at once, and its content a moment later."""
+    hidden = path.with_name(f".{path.name}.old")
+    remove(hidden)
+    with told(path):
+        try:
+            path.replace(hidden)
+        except FileNotFoundError:
+            return
+        sync(path.parent)
+    remove(hidden)
+
+
+def refuse_network(path: Path) -> None:
+    """A state directory must be on a local file system: locks and SQLite need it.
+
+    Raises:
+        OperatorError: it is on a network file system.
+    """
+    place = path
+    while not place.exists():
+        place = place.parent
+    kind = _kind(place.resolve())
+    if kind in _NETWORK:
+        raise OperatorError(
+            f"the state directory is on a network file system ({kind})",
+            code="network-file-system",
+            where=str(path),
+            remedy="Name a local folder as state_dir",
+        )
+
+
+def _kind(place: Path) -> str:
+    best, kind = "", ""
+    with open("/proc/self/mountinfo", encoding="utf-8") as lines:  # noqa: PTH123 - no file of ours
+        for line in lines:
+            left, _, right = line.partition(" - ")
+            mount = left.split()[4].replace("\\040", " ")
+            if place.is_relative_to(mount) and len(mount) >= len(best):
+                best, kind = mount, right.split()[0]
+    return kind
