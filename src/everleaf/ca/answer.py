@@ -45,11 +45,22 @@ class Answer:
         """The URL of what was created.
 
         Raises:
-            AuthorityError: there is none.
+            AuthorityError: there is none, or it is no URL.
         """
         if not (found := self.headers.get("location")):
             raise malformed(self, doing, "it has no Location")
-        return urljoin(self.url, found)
+        return self.absolute(found, doing)
+
+    def absolute(self, url: str, doing: str) -> str:
+        """A URL that the answer holds, which may be relative.
+
+        Raises:
+            AuthorityError: it is no URL.
+        """
+        try:
+            return urljoin(self.url, url)
+        except ValueError as error:
+            raise malformed(self, doing, f"{url[:200]!r} is no URL") from error
 
     def retry_at(self, now: datetime) -> datetime | None:
         """`Retry-After` as a time: RFC 9110, section 10.2.3.

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from everleaf.ca.answer import Answer, malformed
 
@@ -52,4 +51,4 @@ def _url(body: Mapping[str, object], name: str, answer: Answer) -> str:
     found = body.get(name)
     if not isinstance(found, str) or not found:
         raise malformed(answer, _DOING, f"{name} is missing: it is no ACME directory")
-    return urljoin(answer.url, found)
+    return answer.absolute(found, _DOING)

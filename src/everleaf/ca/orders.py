@@ -4,7 +4,6 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urljoin
 
 from everleaf.ca.answer import Answer, malformed
 from everleaf.ca.problem import parse as parse_problem
@@ -114,7 +113,7 @@ class _Reader:
     def url(self, value: object) -> str:
         if not isinstance(value, str) or not value:
             raise self.wrong(f"{value!r:.80} stands where a URL should")
-        return urljoin(self._answer.url, value)
+        return self._answer.absolute(value, self._doing)
 
     def identifier(self, value: object) -> Identifier:
         """RFC 8555, section 7.1.3; RFC 8738, section 3."""

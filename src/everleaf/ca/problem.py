@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 from everleaf.ca.answer import Answer
 from everleaf.ca.wire import Again, LostError
@@ -107,9 +108,7 @@ def refusal(answer: Answer, doing: str, now: datetime) -> AuthorityError:
         actor=actor,
     )
     if error.limited:
-        error.fault = replace(
-            error.fault, code="rate-limited", what=f"the authority limits us: cannot {doing} now"
-        )
+        _amend(error, code="rate-limited", what=f"the authority limits us: cannot {doing} now")
     return error
 
 
@@ -121,9 +120,14 @@ def unavailable(answer: Answer, doing: str, now: datetime) -> LostError:
         again=Again.READS,
     )
     error.problem = problem_of(answer)
-    error.fault = replace(error.fault, words=error.problem.lines())
     error.retry_at = answer.retry_at(now)
+    _amend(error, words=error.problem.lines())
     return error
+
+
+def _amend(error: AuthorityError, **changes: Any) -> None:
+    error.fault = replace(error.fault, **changes)
+    error.args = (str(error.fault),)
 
 
 def is_kind(error: AuthorityError, kind: str) -> bool:

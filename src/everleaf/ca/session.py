@@ -4,7 +4,9 @@ RFC 8555, section 6. `acme`'s own client is not used: it retries a bad nonce onc
 statuses, headers and some problem documents.
 """
 
+import itertools
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +15,6 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
-from urllib.parse import urljoin
 
 from josepy.errors import DeserializationError
 from josepy.json_util import decode_b64jose
@@ -37,6 +38,7 @@ _AT_ONCE = 20  # of these without a pause
 _LOST_ANSWERS = 4
 _SOON = 5.0  # seconds: a longer Retry-After is the caller's to wait for
 _REDIRECTS = 5
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 T = TypeVar("T")
 
@@ -100,15 +102,17 @@ class Session:
             AuthorityError: a refusal, with its problem document.
             UnreachableError: no answer, or 5xx.
         """
-        return self._through_losses(lambda: self._get(url, doing), Again.READS)
+        return self._through_losses(lambda fresh: self._get(url, doing, fresh=fresh), Again.READS)
 
-    def _get(self, url: str, doing: str) -> Answer:
+    def _get(self, url: str, doing: str, *, fresh: bool) -> Answer:
         for _ in range(_REDIRECTS):
-            answer = self._wire.send(Request(method="GET", url=url, headers={"Accept": JSON}))
+            answer = self._wire.send(
+                Request(method="GET", url=url, headers={"Accept": JSON}, fresh=fresh)
+            )
             self._keep_nonce(answer)
             if not _redirects(answer):
                 return self._checked(answer, doing, Effect.NONE)
-            there = urljoin(url, answer.headers.get("location", ""))
+            there = answer.location(doing)
             if url.startswith("https:") and not there.startswith("https:"):
                 raise malformed(answer, doing, f"it leads away from https, to {there[:200]!r}")
             url = there
@@ -133,12 +137,18 @@ class Session:
         again = Again.READS if post.effect is Effect.NONE else Again.ALL
         retrying = self._retrying(
             lambda error: isinstance(error, AuthorityError) and is_kind(error, "badNonce"),
-            pause=lambda count: 0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - _AT_ONCE), 1.0),
+            pause=lambda count: (
+                0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - _AT_ONCE), 1.0)
+            ),
             most=_BAD_NONCES,
         )
-        return retrying(lambda: self._through_losses(lambda: self._post(post, signer), again))
 
-    def _post(self, post: Post, signer: Signer) -> Answer:
+        def send(fresh: bool) -> Answer:
+            return self._post(post, signer, fresh=fresh or post.effect is Effect.CREATE)
+
+        return retrying(lambda: self._through_losses(send, again))
+
+    def _post(self, post: Post, signer: Signer, *, fresh: bool) -> Answer:
         payload = b"" if post.payload is None else json.dumps(post.payload).encode("ascii")
         body = signer.sign(payload, nonce=self._nonce(), url=post.url)
         answer = self._wire.send(
@@ -147,7 +157,7 @@ class Session:
                 url=post.url,
                 body=body,
                 headers={"Content-Type": _JOSE, "Accept": post.accept},
-                fresh=post.effect is Effect.CREATE,
+                fresh=fresh,
             )
         )
         self._keep_nonce(answer)
@@ -167,19 +177,20 @@ class Session:
         return answer
 
     def _nonce(self) -> bytes:
+        url = self.directory().new_nonce  # whose own answer may bring one
         try:
             text = self._nonces.pop()  # the freshest: it is the last to be forgotten
         except IndexError:
-            text = self._new_nonce()
+            text = self._new_nonce(url)
         decoded: bytes = decode_b64jose(text)
         return decoded
 
-    def _new_nonce(self) -> str:
-        request = Request(method="HEAD", url=self.directory().new_nonce, headers={})
-        answer = self._through_losses(
-            lambda: self._checked(self._wire.send(request), "give a nonce", Effect.NONE),
-            Again.READS,
-        )
+    def _new_nonce(self, url: str) -> str:
+        def fetch(fresh: bool) -> Answer:
+            request = Request(method="HEAD", url=url, headers={}, fresh=fresh)
+            return self._checked(self._wire.send(request), "give a nonce", Effect.NONE)
+
+        answer = self._through_losses(fetch, Again.READS)
         nonce = answer.headers.get("replay-nonce", "")
         if not _is_base64url(nonce):
             raise malformed(answer, "give a nonce", f"the nonce is {nonce[:80]!r}")
@@ -190,8 +201,13 @@ class Session:
         if _is_base64url(nonce):
             self._nonces.append(nonce)
 
-    def _through_losses(self, call: Callable[[], T], worth: Again) -> T:
-        """Call again where no answer came and asking again does no harm."""
+    def _through_losses(self, call: Callable[[bool], T], worth: Again) -> T:
+        """Call again where no answer came and asking again does no harm.
+
+        `call` is told whether to open a connection: a server may drop kept ones without a word,
+        so that each further try is on a fresh one.
+        """
+        tries = itertools.count()
 
         def lost(error: BaseException) -> bool:
             if not isinstance(error, LostError) or error.again is Again.NONE:
@@ -205,7 +221,7 @@ class Session:
             lost, pause=lambda count: 0.0 if count == 1 else 0.25 * 2**count, most=_LOST_ANSWERS
         )
         try:
-            return retrying(call)
+            return retrying(lambda: call(next(tries) > 0))
         except LostError as error:
             error.again = (
                 Again.NONE
@@ -238,6 +254,6 @@ def _redirects(answer: Answer) -> bool:
 def _is_base64url(text: str) -> bool:
     """RFC 8555, section 6.5.1: an invalid nonce is ignored."""
     try:
-        return bool(text) and bool(decode_b64jose(text))
+        return bool(_BASE64URL.fullmatch(text)) and bool(decode_b64jose(text))
     except DeserializationError:
         return False
