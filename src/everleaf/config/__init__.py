@@ -1,0 +1,1 @@
+"""The configuration: TOML in, settings or every fault at once out."""

@@ -1,0 +1,209 @@
+"""Checked tables become settings: references, files and names are looked at here."""
+
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from everleaf.config import authorities, hooks, schema
+from everleaf.config.documents import Parsed
+from everleaf.config.faults import BadValueError, Key, meant
+from everleaf.config.report import Report
+from everleaf.config.settings import (
+    AlertSettings,
+    AuthoritySettings,
+    HttpListener,
+    TerminatorSettings,
+    Webroot,
+)
+from everleaf.config.values import address_port, duration
+
+_LISTEN = ("0.0.0.0:80", "[::]:80")
+
+
+def absolute(text: str, file: Path) -> Path:
+    """A path; a relative one counts from the folder of its file."""
+    path = Path(text)
+    return path if path.is_absolute() else file.parent / path
+
+
+def state_dir(table: schema.SettingsTable, report: Report) -> Path:
+    """The state directory."""
+    path = Path(table.state_dir)
+    if not path.is_absolute():
+        key = ("settings", "state_dir")
+        report.add(key, f"{table.state_dir!r} is a relative path", "write it from / on")
+    return path
+
+
+def resolver(table: schema.SettingsTable, report: Report) -> tuple[str, ...]:
+    """The name servers, as they were written."""
+    for place, text in enumerate(table.resolver):
+        try:
+            address_port(text, 53)
+        except BadValueError as error:
+            report.take(("settings", "resolver", place), error)
+    return tuple(table.resolver)
+
+
+def span(text: str, key: Key, report: Report, *, least: timedelta = timedelta(0)) -> timedelta:
+    """A duration, at least `least`."""
+    value = duration(text)
+    if value < least:
+        report.add(key, f"{text} is too short", f"make it at least {least.total_seconds():g}s")
+    return value
+
+
+def alert(table: schema.AlertTable, report: Report) -> AlertSettings:
+    """Who is told."""
+    if table.command and shutil.which(table.command[0]) is None:
+        remedy = "name an executable file, by its path or as found on PATH"
+        report.add(("alert", "command"), f"{table.command[0]!r} cannot be run", remedy)
+    days = tuple(sorted(set(table.days), reverse=True))
+    return AlertSettings(command=tuple(table.command), days=days)
+
+
+def all_authorities(parsed: Parsed) -> dict[str, AuthoritySettings]:
+    """Those of the file, and the staging ones that a shorthand implies."""
+    report, tables = parsed.report, parsed.named["authorities"]
+    found: dict[str, AuthoritySettings] = {}
+    for name, table in tables.items():
+        if table is not None:
+            found[name] = _authority(name, table, report)
+    for one in list(found.values()):
+        implied = one.staging
+        if implied and implied not in tables:
+            if implied not in authorities.KNOWN:
+                remedy = meant(implied, {*tables, *authorities.KNOWN}, "known authorities")
+                key = ("authorities", one.name, "staging")
+                report.add(key, f"there is no authority {implied!r}", remedy)
+            else:
+                found[implied] = _implied(implied, one)
+    return found
+
+
+def _authority(name: str, table: schema.AuthorityTable, report: Report) -> AuthoritySettings:
+    key: Key = ("authorities", name)
+    known = authorities.KNOWN.get(name) if table.directory is None else None
+    if table.directory is None and known is None:
+        shorthands = ", ".join(authorities.KNOWN)
+        remedy = f'add directory = "https://…", or use a known name: {shorthands}'
+        report.add(key, f"{name!r} is not known and has no directory", remedy)
+    if known and known.binding:
+        remedy = "choose another authority: external account binding comes with a later version"
+        report.add(key, f"{name} binds accounts to an outside account", remedy)
+    if known and not table.terms_of_service_agreed:
+        remedy = "read them, then write terms_of_service_agreed = true"
+        report.add(key, "the terms of service are not agreed to", remedy)
+    directory = table.directory or (known.directory if known else "")
+    if table.directory is not None and not table.directory.startswith("https://"):
+        remedy = "ACME asks for https (RFC 8555, section 6.1)"
+        report.add((*key, "directory"), f"{table.directory!r} is no https URL", remedy)
+    for place, contact in enumerate(table.contact):
+        if not contact.startswith("mailto:") or "@" not in contact:
+            remedy = 'write "mailto:ops@example.org"'
+            report.add((*key, "contact", place), f"{contact!r} is no contact", remedy)
+    return AuthoritySettings(
+        name=name,
+        directory=directory,
+        ca_file=_pem(table.ca_file, (*key, "ca_file"), report),
+        trust_file=_pem(table.trust_file, (*key, "trust_file"), report)
+        or (authorities.roots_file(known) if known else None),
+        staging=table.staging or (known.staging if known else None),
+        contact=tuple(table.contact),
+        terms_of_service_agreed=table.terms_of_service_agreed,
+    )
+
+
+def _implied(name: str, of: AuthoritySettings) -> AuthoritySettings:
+    known = authorities.KNOWN[name]
+    return AuthoritySettings(
+        name=name,
+        directory=known.directory,
+        trust_file=authorities.roots_file(known),
+        staging=known.staging,
+        contact=of.contact,
+        terms_of_service_agreed=of.terms_of_service_agreed,
+    )
+
+
+def _pem(text: str | None, key: Key, report: Report) -> Path | None:
+    if text is None:
+        return None
+    path = absolute(text, report.file)
+    try:
+        good = b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
+    except OSError as error:
+        remedy = "name a file with certificates in PEM form that everleaf may read"
+        report.add(key, f"{path} cannot be read: {error.strerror}", remedy)
+        return path
+    if not good:
+        remedy = "convert it: openssl x509 -inform der -outform pem"
+        report.add(key, f"{path} holds no certificate in PEM form", remedy)
+    return path
+
+
+def all_solvers(parsed: Parsed) -> dict[str, HttpListener | Webroot]:
+    """The solvers of the file."""
+    found: dict[str, HttpListener | Webroot] = {}
+    for name, table in parsed.named["solvers"].items():
+        if table is not None:
+            one = _solver(name, table, parsed.report)
+            if one is not None:
+                found[name] = one
+    return found
+
+
+def _solver(name: str, table: Any, report: Report) -> HttpListener | Webroot | None:
+    key: Key = ("solvers", name)
+    if table.type == "webroot":
+        if table.listen is not None:
+            report.add((*key, "listen"), "a webroot does not listen", "remove it, or use http-01")
+        if table.path is None:
+            report.add(key, "a webroot needs its path", 'add path = "/var/www/html"')
+            return None
+        path = absolute(table.path, report.file)
+        if not path.is_dir():
+            remedy = "create it, or name the folder that the web server serves"
+            report.add((*key, "path"), f"there is no folder {path}", remedy)
+        return Webroot(name=name, path=path)
+    if table.path is not None:
+        report.add((*key, "path"), "a listener has no path", 'remove it, or use type = "webroot"')
+    listen: list[tuple[str, int]] = []
+    for place, text in enumerate(_LISTEN if table.listen is None else table.listen):
+        try:
+            listen.append(address_port(text, 80))
+        except BadValueError as error:
+            report.take((*key, "listen", place), error)
+    if table.listen == []:
+        report.add((*key, "listen"), "it would listen nowhere", "name an address, or remove it")
+    return HttpListener(name=name, listen=tuple(listen))
+
+
+def all_terminators(parsed: Parsed) -> dict[str, TerminatorSettings]:
+    """The terminators of the file."""
+    found: dict[str, TerminatorSettings] = {}
+    report = parsed.report
+    for name, table in parsed.named["terminators"].items():
+        if table is None:
+            continue
+        key: Key = ("terminators", name)
+        try:
+            hook = hooks.find(table.hook)
+        except BadValueError as error:
+            report.take((*key, "hook"), error)
+            hook = Path(os.devnull)
+        second = timedelta(seconds=1)
+        found[name] = TerminatorSettings(
+            name=name,
+            hook=hook,
+            timeout=span(table.timeout, (*key, "timeout"), report, least=second),
+            per_certificate=table.per_certificate,
+            settings={name: _text(value) for name, value in table.settings.items()},
+        )
+    return found
+
+
+def _text(value: str | float | bool) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -1,0 +1,42 @@
+"""Finding a hook: one that comes with everleaf, by its name, or any executable, by its path."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from everleaf.config.faults import BadValueError, meant
+
+
+def shipped() -> dict[str, Path]:
+    """The hooks that come with everleaf: in the wheel, or in a source checkout."""
+    package = Path(str(files("everleaf")))
+    for place in (package / "hooks", package.parents[1] / "hooks"):
+        if place.is_dir():
+            return {
+                one.name: one
+                for one in sorted(place.iterdir())
+                if one.is_file() and not one.suffix and os.access(one, os.X_OK)
+            }
+    return {}
+
+
+def find(text: str) -> Path:
+    """The hook's path.
+
+    Raises:
+        BadValueError: there is none, or it cannot be run.
+    """
+    if "/" not in text:
+        known = shipped()
+        if text not in known:
+            remedy = f"{meant(text, known, 'shipped hooks')}, or an absolute path"
+            raise BadValueError(f"there is no hook {text!r}", remedy)
+        return known[text]
+    path = Path(text)
+    if not path.is_absolute():
+        raise BadValueError(f"{text!r} is a relative path", "write it from / on")
+    if not path.is_file():
+        raise BadValueError(f"there is no file {text}", "create it, or name another")
+    if not os.access(path, os.X_OK):
+        raise BadValueError(f"{text} is not executable", f"chmod +x {text}")
+    return path

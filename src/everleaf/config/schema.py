@@ -1,0 +1,180 @@
+"""The document's form: pydantic models, also the source of the JSON Schema."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from everleaf.config.values import host_port
+
+Duration = Annotated[str, Field(pattern=r"^\d+\s*[smhd]$", examples=["30s", "6h", "3d"])]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Table(BaseModel):
+    """A TOML table without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+
+class SettingsTable(Table):
+    """What concerns all certificates."""
+
+    state_dir: str = Field(
+        default="/var/lib/everleaf",
+        description="Keys, versions and state; a local, absolute folder.",
+    )
+    resolver: list[str] = Field(
+        default_factory=list, description="Name servers for endpoints: IP addresses, with ports."
+    )
+    jobs: int = Field(default=4, ge=1, le=64, description="Certificates side by side.")
+    deadline: Duration = Field(default="30m", description="A run ends after this long.")
+    batch_wait: Duration = Field(
+        default="30s",
+        description="How long a finished certificate waits for others to be deployed with.",
+    )
+    wake_interval: Duration = Field(default="24h", description="How often run is started.")
+
+
+class AlertTable(Table):
+    """Who is told when a certificate starts failing, is well again, or nears its end."""
+
+    command: list[str] = Field(
+        default_factory=list, description="Program and arguments; gets JSON on standard input."
+    )
+    days: list[Annotated[int, Field(ge=1, le=3650)]] = Field(
+        default_factory=lambda: [14, 7, 3, 1], description="Marks before the end, in days."
+    )
+
+
+class AuthorityTable(Table):
+    """One ACME server."""
+
+    directory: str | None = Field(
+        default=None, description="The directory's URL; known for a shorthand."
+    )
+    contact: list[str] = Field(default_factory=list, description='As in "mailto:ops@example.org".')
+    terms_of_service_agreed: bool = Field(
+        default=False, description="Whether you agree to the authority's terms of service."
+    )
+    ca_file: str | None = Field(default=None, description="Trust for the directory's own TLS, PEM.")
+    trust_file: str | None = Field(default=None, description="Roots of issued chains, PEM.")
+    staging: str | None = Field(default=None, description="The authority that --dry-run uses.")
+
+
+class SolverTable(Table):
+    """One way to answer challenges."""
+
+    type: Literal["http-01", "webroot"] = Field(
+        description="http-01: a listener of our own; webroot: through a web server."
+    )
+    listen: list[str] | None = Field(default=None, description="For http-01: addresses with ports.")
+    path: str | None = Field(default=None, description="For webroot: the document root.")
+
+
+class TerminatorTable(Table):
+    """One server that is reloaded."""
+
+    hook: str = Field(description="The name of a shipped hook, or the path of an executable.")
+    timeout: Duration = Field(default="60s", description="After which it is ended.")
+    per_certificate: bool = Field(
+        default=False, description="Call it once for each certificate, as certbot does."
+    )
+    settings: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], str | int | bool] = (
+        Field(default_factory=dict, description="The hook's own, as EVERLEAF_SET_….")
+    )
+
+
+class EndpointTable(Table):
+    """One place that must be seen serving the certificate."""
+
+    host: str = Field(description="A DNS name or an address.")
+    port: Port = Field(default=443, description="A TCP port.")
+    addresses: list[str] = Field(
+        default_factory=list, description="Looked at instead of what the name resolves to."
+    )
+    terminator: str | None = Field(default=None, description="The terminator that serves it.")
+    optional: bool = Field(default=False, description="Looked at and shown, but never failing.")
+
+
+def _endpoint(value: object) -> object:
+    """A string stands for a table with host and port."""
+    if not isinstance(value, str):
+        return value
+    host, port = host_port(value, 443)
+    return {"host": host, "port": port}
+
+
+_EITHER = BeforeValidator(_endpoint, json_schema_input_type=EndpointTable | str)
+
+
+class CopyTable(Table):
+    """A copy outside the state directory."""
+
+    path: str = Field(description="An absolute path.")
+    kind: Literal["combined", "directory"] = Field(
+        description="combined: one file; directory: a folder of versions with a live link."
+    )
+    owner: str = Field(default="", description="A user.")
+    group: str = Field(default="", description="A group.")
+    mode: str = Field(default="0600", description='Of files that hold a key: "0600" or "0640".')
+
+
+class CertificateDefaults(Table):
+    """What may be said once for all certificates."""
+
+    authority: str | None = Field(
+        default=None, description="The authority; needless where there is one."
+    )
+    solver: str | None = Field(default=None, description="The solver; needless where there is one.")
+    terminators: list[str] | None = Field(default=None, description="Who is reloaded.")
+    key_type: Literal["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"] | None = (
+        Field(default=None, description="The kind of key; ecdsa-p256 where nothing is said.")
+    )
+    copies: list[CopyTable] | None = Field(
+        default=None, description="Copies outside the state directory."
+    )
+    group: str | None = Field(default=None, description="A group that may read the keys.")
+    keep_versions: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="How many versions are kept; 3."
+    )
+    grace: Duration | None = Field(
+        default=None, description="How long after a reload an edge may serve the old one; 30s."
+    )
+    confirm_every: Duration | None = Field(default=None, description="How old a look may grow; 6h.")
+    renew_before: str | None = Field(
+        default=None, description='The fallback threshold: "30d" or "33%"; a third of the lifetime.'
+    )
+
+
+class CertificateTable(CertificateDefaults):
+    """One certificate."""
+
+    names: Annotated[list[str], Field(min_length=1, max_length=100)] = Field(
+        description="DNS names and IP addresses."
+    )
+    endpoints: list[Annotated[EndpointTable, _EITHER]] | None = Field(
+        default=None,
+        description="Where it must be seen; every name on port 443 where nothing is said.",
+    )
+
+
+class IncludedDocument(Table):
+    """An included file: certificates, and nothing else."""
+
+    certificates: dict[Name, CertificateTable] = Field(default_factory=dict)
+
+
+class Document(Table):
+    """The main file."""
+
+    include: list[str] = Field(
+        default_factory=list, description="Files with certificates, as patterns."
+    )
+    settings: SettingsTable = Field(default_factory=SettingsTable)
+    alert: AlertTable = Field(default_factory=AlertTable)
+    authorities: dict[Name, AuthorityTable] = Field(default_factory=dict)
+    solvers: dict[Name, SolverTable] = Field(default_factory=dict)
+    terminators: dict[Name, TerminatorTable] = Field(default_factory=dict)
+    defaults: CertificateDefaults = Field(default_factory=CertificateDefaults)
+    certificates: dict[Name, CertificateTable] = Field(default_factory=dict)

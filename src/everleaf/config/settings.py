@@ -1,0 +1,81 @@
+"""What a configuration comes to once it is known to be right: frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from everleaf.config.faults import ConfigFault
+from everleaf.core.wanted import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoritySettings:
+    """One ACME directory. `staging`: the authority at which a rehearsal takes place."""
+
+    name: str
+    directory: str
+    ca_file: Path | None = None
+    trust_file: Path | None = None
+    staging: str | None = None
+    contact: tuple[str, ...] = ()
+    terms_of_service_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpListener:
+    """http-01 by a listener of our own, at these addresses and ports."""
+
+    name: str
+    listen: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webroot:
+    """http-01 through a web server's document root."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminatorSettings:
+    """One server that is reloaded by a hook."""
+
+    name: str
+    hook: Path
+    timeout: timedelta
+    per_certificate: bool
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """Who is told, and at how many days before the end."""
+
+    command: tuple[str, ...] = ()
+    days: tuple[int, ...] = (14, 7, 3, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration.
+
+    Attributes:
+        faults: of included files, whose certificates are left out.
+        files: all that were read.
+    """
+
+    state_dir: Path
+    resolver: tuple[str, ...]
+    jobs: int
+    deadline: timedelta
+    batch_wait: timedelta
+    wake_interval: timedelta
+    alert: AlertSettings
+    authorities: Mapping[str, AuthoritySettings]
+    solvers: Mapping[str, HttpListener | Webroot]
+    terminators: Mapping[str, TerminatorSettings]
+    certificates: Mapping[str, Wanted]
+    faults: tuple[ConfigFault, ...] = ()
+    files: tuple[Path, ...] = field(default=())

@@ -1,0 +1,104 @@
+"""Values as people write them: durations, shares, modes, addresses and ports."""
+
+import ipaddress
+import re
+from datetime import timedelta
+
+from everleaf.config.faults import BadValueError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_LAST_PORT = 65535
+_OTHERS = 0o007
+_WRITE = 0o022
+
+
+def duration(text: str) -> timedelta:
+    """A number and a unit: 90s, 10m, 6h, 3d.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise BadValueError(
+            f"{text!r} is no duration", "write a number and s, m, h or d, as in 30s"
+        )
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def share(text: str) -> float:
+    """A percentage between 1% and 99%, as a number from 0 to 1.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,2})\s*%", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise BadValueError(f"{text!r} is no share", "write 1% to 99%")
+    return int(found[1]) / 100
+
+
+def key_mode(text: str) -> int:
+    """A file's mode for a private key: four octal digits, nothing for others, no group writing.
+
+    Raises:
+        BadValueError: it is none, or opens the key to others.
+    """
+    if not re.fullmatch(r"0[0-7]{3}", text):
+        raise BadValueError(f"{text!r} is no mode", 'write four octal digits, as in "0640"')
+    mode = int(text, 8)
+    if mode & (_OTHERS | _WRITE):
+        raise BadValueError(
+            f"the mode {text} opens a private key to others", 'use "0600", or "0640" with a group'
+        )
+    if not mode & 0o400:
+        raise BadValueError(f"the mode {text} keeps the owner out", 'use "0600" or "0640"')
+    return mode
+
+
+def host_port(text: str, default: int | None = None) -> tuple[str, int]:
+    """`host:port`, `[v6]:port`, or just the host where there is a default port.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    remedy = "write host:port, an IPv6 address in brackets, as in [2001:db8::1]:443"
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([^:\[\]\s]+)(?::(\d+))?", text.strip())
+    if found is None:
+        try:
+            host, port = str(ipaddress.ip_address(text.strip())), None
+        except ValueError:
+            raise BadValueError(f"{text!r} is no host and port", remedy) from None
+    else:
+        host, port = found[1] or found[3], found[2] or found[4]
+    if port is None and default is None:
+        raise BadValueError(f"{text!r} lacks a port", remedy)
+    number = int(port) if port is not None else default or 0
+    if not 1 <= number <= _LAST_PORT:
+        raise BadValueError(f"{number} is no port", f"ports are 1 to {_LAST_PORT}")
+    return host, number
+
+
+def address_port(text: str, default: int | None = None) -> tuple[str, int]:
+    """The same with an IP address for a host.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    host, port = host_port(text, default)
+    return address(host), port
+
+
+def address(text: str) -> str:
+    """An IP address in its short form.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise BadValueError(
+            f"{text!r} is no IP address", "write an address such as 192.0.2.1 or 2001:db8::1"
+        ) from None
