@@ -60,7 +60,7 @@ def _facts(certificate: x509.Certificate, der: bytes) -> Facts:
     above = authority_key(certificate)
     serial = certificate.serial_number
     return Facts(
-        identifiers=tuple(sorted(set(identifiers_of(certificate)))),
+        identifiers=tuple(sorted(set(identifiers_of(alternatives(certificate))))),
         serial=f"{serial:x}",
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
@@ -72,9 +72,8 @@ def _facts(certificate: x509.Certificate, der: bytes) -> Facts:
     )
 
 
-def identifiers_of(certificate: x509.Certificate) -> Iterable[Identifier]:
-    """The DNS names and addresses of the subject alternative name."""
-    names = alternatives(certificate)
+def identifiers_of(names: x509.SubjectAlternativeName) -> Iterable[Identifier]:
+    """The DNS names and addresses among subject alternative names."""
     for name in names.get_values_for_type(x509.DNSName):
         yield Identifier(Kind.DNS, name.lower())
     for address in names.get_values_for_type(x509.IPAddress):

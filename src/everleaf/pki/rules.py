@@ -23,7 +23,7 @@ _EDWARDS = (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
 
 def names(leaf: x509.Certificate, identifiers: Sequence[Identifier]) -> Iterator[str]:
     """Exactly the identifiers that were asked for, no more and no fewer."""
-    there, asked = set(identifiers_of(leaf)), set(identifiers)
+    there, asked = set(identifiers_of(alternatives(leaf))), set(identifiers)
     if missing := sorted(asked - there):
         yield f"it lacks names that were asked for: {', '.join(map(str, missing))}"
     if extra := sorted(there - asked):
