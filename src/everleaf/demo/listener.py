@@ -16,8 +16,10 @@ def free_port() -> int:
         return port
 
 
-def make_listener_certificate(folder: Path) -> tuple[Path, Path, Path]:
-    """A day-long certificate for 127.0.0.1 and localhost.
+def make_listener_certificate(
+    folder: Path, address: str = "127.0.0.1", host: str = "localhost"
+) -> tuple[Path, Path, Path]:
+    """A month-long certificate for one address and one name.
 
     Returns:
         Paths of certificate, key, and the file to trust.
@@ -30,8 +32,8 @@ def make_listener_certificate(folder: Path) -> tuple[Path, Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "everleaf demo listener")])
     now = datetime.now(UTC)
-    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    names = x509.SubjectAlternativeName([loopback, x509.DNSName("localhost")])
+    place = x509.IPAddress(ipaddress.ip_address(address))
+    names = x509.SubjectAlternativeName([place, x509.DNSName(host)])
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     certificate = (
         x509.CertificateBuilder()
@@ -40,7 +42,7 @@ def make_listener_certificate(folder: Path) -> tuple[Path, Path, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_after(now + 30 * _DAY)
         .add_extension(names, critical=False)
         .add_extension(usage, critical=False)
         .sign(key, hashes.SHA256())
