@@ -68,6 +68,7 @@ class MemoryAuthority:
     _orders: dict[str, Order] = field(default_factory=dict)
     _authorizations: dict[str, Authorization] = field(default_factory=dict)
     _made: dict[str, _Made] = field(default_factory=dict)
+    _predecessors: dict[str, _Made] = field(default_factory=dict)
     _looks: dict[str, int] = field(default_factory=dict)
     _thumbprint: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _mutex: Any = field(default_factory=RLock, repr=False)
@@ -142,8 +143,7 @@ class MemoryAuthority:
         return Suggestion(window=window, retry_at=self.clock.now() + timedelta(hours=6))
 
     def _new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
-        if replaces is not None and self.offers_renewal_info:
-            self._replace(replaces)
+        predecessor = self._predecessor(replaces) if replaces else None
         urls = [self._authorization_for(one) for one in dict.fromkeys(identifiers)]
         url = f"{_BASE}/order/{len(self._orders) + 1}"
         made = Order(
@@ -154,15 +154,19 @@ class MemoryAuthority:
             finalize=f"{url}/finalize",
         )
         self._orders[url] = made
+        if predecessor is not None:
+            self._predecessors[url] = predecessor
         return self._settled(url)
 
-    def _replace(self, cert_id: str) -> None:
+    def _predecessor(self, cert_id: str) -> _Made | None:
+        if not self.offers_renewal_info:
+            return None
         made = next((one for one in self._made.values() if one.cert_id == cert_id), None)
         if made is None:
             refuse("serverInternal", 500, "could not find an order for the given certificate")
         if made.replaced:
             refuse("alreadyReplaced", 409, "the certificate already has a replacement order")
-        made.replaced = True
+        return made
 
     def _authorization_for(self, identifier: Identifier) -> str:
         for one in self._authorizations.values():
@@ -254,6 +258,8 @@ class MemoryAuthority:
             not_before=known.not_before,
             not_after=known.not_after,
         )
+        if url in self._predecessors:
+            self._predecessors[url].replaced = True
         self._looks[url] = self.processing
         self._orders[url] = replace(order, status=Status.PROCESSING)
         return replace(self._orders[url], retry_at=self._later())

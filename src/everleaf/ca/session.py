@@ -125,9 +125,8 @@ class Session:
     def post(self, post: Post, signer: Signer) -> Answer:
         """A signed request. A bad nonce is answered with the next one, many times over.
 
-        What has an effect is sent again only where it never left, and what creates something goes
-        over a fresh connection, so that this can be told. For all else a lost answer is asked for
-        again a few times, within seconds.
+        What has an effect goes over a fresh connection and is sent again only where it never
+        left. For all else a lost answer is asked for again a few times, within seconds.
 
         Raises:
             AuthorityError: a refusal, with its problem document.
@@ -144,7 +143,7 @@ class Session:
         )
 
         def send(fresh: bool) -> Answer:
-            return self._post(post, signer, fresh=fresh or post.effect is Effect.CREATE)
+            return self._post(post, signer, fresh=fresh or post.effect is not Effect.NONE)
 
         return retrying(lambda: self._through_losses(send, again))
 

@@ -66,9 +66,9 @@ class Wire:
     """Connections to one authority, kept between requests.
 
     A server may close a kept connection at the very moment at which a request leaves, and then
-    nobody can tell whether that request arrived. What must not be sent twice, and cannot be looked
-    up afterwards, is therefore sent over a fresh connection (`Request.fresh`), which costs one
-    handshake an order: where that cannot be opened, nothing was sent.
+    nobody can tell whether that request arrived. What must not be sent twice without a look is
+    therefore sent over a fresh connection (`Request.fresh`), which costs a handshake for newOrder,
+    finalize and each challenge: where that cannot be opened, nothing was sent.
     """
 
     def __init__(self, clock: Clock, ca_file: Path | None) -> None:
