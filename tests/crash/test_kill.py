@@ -59,10 +59,15 @@ def driver() -> Iterator[Driver]:
 
 
 @contextmanager
-def scene(folder: Path, running: LocalAuthority) -> Iterator[Machine]:
+def scene(folder: Path, running: LocalAuthority, solver: str) -> Iterator[Machine]:
     """A machine with one certificate, a copy, and an nginx that serves a placeholder."""
     machine = Machine(folder, running)
     server = machine.nginx("www")
+    if solver == "webroot":
+        web = folder / "web"
+        web.mkdir()
+        server.http, server.webroot = ((machine.host, running.http_port),), web
+        machine.sections["solvers.web"] = f'type = "webroot"\npath = "{web}"'
     machine.terminator("nginx", server)
     name = machine.name("www")
     (folder / "copies").mkdir()
@@ -83,6 +88,7 @@ def left_over(machine: Machine) -> list[str]:
     state = machine.state
     found = [str(path) for path in (state / "pending").glob("*")]
     found += [str(path) for path in state.rglob(".*")]
+    found += [str(path) for path in (machine.folder / "web").rglob("*") if path.is_file()]
     live = machine.live("www").joinpath("combined.pem").read_bytes()
     if machine.folder.joinpath("copies", "www.pem").read_bytes() != live:
         found.append("the copy differs")
@@ -90,17 +96,18 @@ def left_over(machine: Machine) -> list[str]:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("solver", ["listener", "webroot"])
 def test_a_run_killed_at_any_effect_is_completed_by_the_next(
-    shard: int, driver: Driver, running: LocalAuthority, tmp_path: Path
+    solver: str, shard: int, driver: Driver, running: LocalAuthority, tmp_path: Path
 ) -> None:
-    with scene(tmp_path / "whole", running) as machine:
+    with scene(tmp_path / "whole", running, solver) as machine:
         whole = driver.point(machine, None)
         assert whole["after"] == 0, machine.config.with_suffix(".log").read_text("utf-8")
     effects: list[str] = whole["effects"]
     assert len(effects) > 40
     wrong: list[str] = []
     for at in range(1 + shard, len(effects) + 1, SHARDS):
-        with scene(tmp_path / f"at-{at}", running) as machine:
+        with scene(tmp_path / f"at-{at}", running, solver) as machine:
             before = issued(running)
             answer = driver.point(machine, at)
             count = issued(running) - before

@@ -147,7 +147,8 @@ class Machine:
 
     def write(self) -> None:
         """Write the configuration file."""
-        text = "\n\n".join(f"[{name}]\n{body}" for name, body in self.sections.items())
+        parts = [f"[{name}]\n{body}" if name else body for name, body in self.sections.items()]
+        text = "\n\n".join(parts)
         self.config.write_text(text + "\n", encoding="utf-8")
 
     def everleaf(self, *arguments: str, expect: int | None = 0) -> Result:
