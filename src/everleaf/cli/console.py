@@ -4,9 +4,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
 
 import click
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
 
 _COLOURS = {"done": "green", "failed": "red", "held": "yellow", "waiting": "cyan"}
 
@@ -40,29 +45,49 @@ def progress(names: Sequence[str], *, wanted: bool) -> Iterator[Listener | None]
     if not (wanted and sys.stderr.isatty()):
         yield None
         return
-    from threading import Lock
+    board = _Board(names)
+    try:
+        yield board.listen
+    finally:
+        board.end()
 
-    from rich.console import Console
-    from rich.live import Live
-    from rich.table import Table
 
-    lines: dict[str, tuple[str, str]] = {}
-    lock = Lock()
+class _Board:
+    """The lines; drawn from the first step on, so that a run with nothing to do draws nothing."""
 
-    def draw() -> Table:
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._lines: dict[str, tuple[str, str]] = {}
+        self._lock = Lock()
+        self._live: Live | None = None
+
+    def listen(self, certificate: str, stage: str, state: str) -> None:
+        with self._lock:
+            self._lines[certificate] = (stage, state)
+            if self._live is None:
+                self._live = self._begin()
+            self._live.update(self._draw())
+
+    def end(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    @staticmethod
+    def _begin() -> "Live":
+        from rich.console import Console
+        from rich.live import Live
+
+        live = Live(console=Console(stderr=True), refresh_per_second=8)
+        live.start()
+        return live
+
+    def _draw(self) -> "Table":
+        from rich.table import Table
+        from rich.text import Text
+
         grid = Table.grid(padding=(0, 2))
-        for name in names:
-            if name in lines:
-                stage, state = lines[name]
-                style = _COLOURS.get(state, "")
-                grid.add_row(name, stage, f"[{style}]{state}[/]" if style else state)
+        for name in self._names:
+            if name in self._lines:
+                stage, state = self._lines[name]
+                grid.add_row(name, stage, Text(state, style=_COLOURS.get(state, "")))
         return grid
-
-    with Live(draw(), console=Console(stderr=True), refresh_per_second=8) as live:
-
-        def listen(certificate: str, stage: str, state: str) -> None:
-            with lock:
-                lines[certificate] = (stage, state)
-                live.update(draw())
-
-        yield listen

@@ -76,10 +76,9 @@ def _tell(
     if context.quiet or not _watched():
         return
     count = len(report.names)
-    noun = "certificate" if count == 1 else "certificates"
-    what = "rehearsed" if dry_run else "seen to"
-    failing = f", failing: {', '.join(report.failing)}" if report.failing else ", all well"
-    click.echo(f"{count} {noun} {what}{failing}")
+    what = "rehearsed" if dry_run else ("seen to" if report.happenings else "nothing to do")
+    state = f"failing: {', '.join(report.failing)}" if report.failing else "all well"
+    click.echo(f"{what}; {count} certificate{'' if count == 1 else 's'}, {state}")
 
 
 def _watched() -> bool:
