@@ -61,9 +61,11 @@ class DemoServer:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-def demo_server(folder: Path, live: Path) -> DemoServer:
-    """A server that serves what stands in `live`."""
+def demo_server(folder: Path, live: Path, *, own: bool) -> DemoServer:
+    """A server that serves what stands in `live`; `own`: not nginx, though it may be here."""
     port = free_port()
+    if own:
+        return _own(folder, live, port)
     binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     return _nginx(binary, folder, live, port) if binary else _own(folder, live, port)
 
@@ -92,7 +94,7 @@ def _own(folder: Path, live: Path, port: int) -> DemoServer:
     pid_file = folder / "server.pid"
     program = [sys.executable, str(parts / "tls_server.py")]
     return DemoServer(
-        title="a small TLS server of its own (no nginx is installed)",
+        title="A small TLS server of its own",
         port=port,
         hook=str(parts / "hook"),
         settings={"pid_file": str(pid_file)},

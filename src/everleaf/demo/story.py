@@ -50,6 +50,7 @@ class Story:
 
     folder: Path
     say: Callable[[str], None]
+    own_server: bool = False
 
     def tell(self) -> None:
         """All of it.
@@ -60,7 +61,8 @@ class Story:
         programs = pebble(self.say)
         with local_authority(programs, self.folder) as authority:
             self.say(f"1. Pebble {VERSION}, a test CA, answers at {authority.directory}")
-            server = demo_server(self.folder, self.folder / "state/certificates/demo/live")
+            live = self.folder / "state/certificates/demo/live"
+            server = demo_server(self.folder, live, own=self.own_server)
             self._configure(authority, server)
             self._everleaf("placeholder", NAME)
             self.say("2. everleaf placeholder: a self-signed version, so that the server can start")
