@@ -222,9 +222,8 @@ class Session:
         try:
             return retrying(lambda: call(next(tries) > 0))
         except LostError as error:
-            error.again = (
-                Again.NONE
-            )  # tried enough: whoever called for a nonce does not multiply it
+            # Tried enough: whoever asked for a nonce on the way does not multiply it.
+            error.again = Again.NONE
             raise
 
     def _retrying(

@@ -140,6 +140,17 @@ def test_an_account_that_the_authority_lost_is_opened_again_with_the_same_key(
     assert server.seen[-1].protected["kid"] == server.url + "/me-again"
 
 
+def test_an_account_that_another_thread_opened_again_is_not_opened_once_more(
+    server: Faulty, accounts: MemoryAccounts
+) -> None:
+    one = authority(server, accounts)._account
+    lost = one.signer()
+    server.replies["/account"] = document({}, 201, location=server.url + "/me-again")
+    first, second = one.open_again(lost), one.open_again(lost)
+    assert first.kid == second.kid == server.url + "/me-again"
+    assert len(payloads(server)) == 2
+
+
 def test_an_account_that_stays_unknown_is_an_error_and_not_a_circle(
     server: Faulty, accounts: MemoryAccounts
 ) -> None:

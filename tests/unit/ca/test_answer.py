@@ -52,6 +52,10 @@ def test_a_retry_after_that_cannot_be_read_counts_as_absent(text: str) -> None:
     assert answer(retry_after=text).retry_at(NOW) is None
 
 
+def test_a_retry_after_of_ages_is_a_year() -> None:
+    assert answer(retry_after="999999999999").retry_at(NOW) == NOW + timedelta(days=366)
+
+
 def test_no_retry_after_is_none() -> None:
     assert answer().retry_at(NOW) is None
 
