@@ -125,6 +125,18 @@ def unavailable(answer: Answer, doing: str, now: datetime) -> LostError:
     return error
 
 
+def no_nonce(error: AuthorityError, doing: str) -> LostError:
+    """The error where the authority takes no nonce at all: it says nothing about the request."""
+    lost = LostError(
+        f"the authority takes none of its own nonces, and so does not {doing}",
+        where=error.fault.where,
+        again=Again.NONE,
+    )
+    lost.problem = error.problem
+    _amend(lost, words=error.fault.words)
+    return lost
+
+
 def _amend(error: AuthorityError, **changes: Any) -> None:
     error.fault = replace(error.fault, **changes)
     error.args = (str(error.fault),)

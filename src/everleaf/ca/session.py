@@ -18,12 +18,12 @@ from typing import TypeVar
 
 from josepy.errors import DeserializationError
 from josepy.json_util import decode_b64jose
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from everleaf.ca.answer import Answer, malformed
 from everleaf.ca.directory import Directory, parse_directory
 from everleaf.ca.jws import Signer
-from everleaf.ca.problem import has_document, is_kind, refusal, unavailable
+from everleaf.ca.problem import has_document, is_kind, no_nonce, refusal, unavailable
 from everleaf.ca.wire import Again, LostError, Request, Wire
 from everleaf.errors import AuthorityError
 from everleaf.ports import Clock
@@ -130,12 +130,12 @@ class Session:
 
         Raises:
             AuthorityError: a refusal, with its problem document.
-            UnreachableError: no answer, or 5xx (see `Effect`).
+            UnreachableError: no answer, 5xx (see `Effect`), or bad nonces without end.
             EndOfTimeError: the deadline passed.
         """
         again = Again.READS if post.effect is Effect.NONE else Again.ALL
         retrying = self._retrying(
-            lambda error: isinstance(error, AuthorityError) and is_kind(error, "badNonce"),
+            _is_bad_nonce,
             pause=lambda count: (
                 0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - _AT_ONCE), 1.0)
             ),
@@ -145,7 +145,12 @@ class Session:
         def send(fresh: bool) -> Answer:
             return self._post(post, signer, fresh=fresh or post.effect is not Effect.NONE)
 
-        return retrying(lambda: self._through_losses(send, again))
+        try:
+            return retrying(lambda: self._through_losses(send, again))
+        except AuthorityError as error:
+            if _is_bad_nonce(error):
+                raise no_nonce(error, post.doing) from error
+            raise
 
     def _post(self, post: Post, signer: Signer, *, fresh: bool) -> Answer:
         payload = b"" if post.payload is None else json.dumps(post.payload).encode("ascii")
@@ -229,19 +234,21 @@ class Session:
     def _retrying(
         self, retry: Callable[[BaseException], bool], *, pause: Callable[[int], float], most: int
     ) -> Retrying:
-        """Retries by the clock that was handed in; at the end the last error is raised."""
+        """Retries by the clock that was handed in, which ends them at the run's deadline too.
 
-        def stop(state: RetryCallState) -> bool:
-            left = self._clock.remaining().total_seconds()
-            return state.attempt_number >= most or state.upcoming_sleep >= left
-
+        After the last one its error is raised.
+        """
         return Retrying(
             retry=retry_if_exception(retry),
             wait=lambda state: pause(state.attempt_number),
-            stop=stop,
+            stop=stop_after_attempt(most),
             sleep=self._clock.sleep,
             reraise=True,
         )
+
+
+def _is_bad_nonce(error: BaseException) -> bool:
+    return isinstance(error, AuthorityError) and is_kind(error, "badNonce")
 
 
 def _redirects(answer: Answer) -> bool:
