@@ -13,7 +13,7 @@ class Facts:
 
     Attributes:
         identifiers: the subject alternative names, sorted.
-        serial: hexadecimal, lower case, as the integer is written.
+        serial: hexadecimal, lower case, two digits a byte, as openssl prints it.
         sha256: of the DER bytes, hexadecimal.
         key_sha256: of the SubjectPublicKeyInfo, hexadecimal.
         cert_id: the CertID of RFC 9773, where the certificate has an authority key identifier.

@@ -61,7 +61,7 @@ def _facts(certificate: x509.Certificate, der: bytes) -> Facts:
     serial = certificate.serial_number
     return Facts(
         identifiers=tuple(sorted(set(identifiers_of(alternatives(certificate))))),
-        serial=f"{serial:x}",
+        serial=serial.to_bytes(max(1, (serial.bit_length() + 7) // 8), "big").hex(),
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
         not_before=certificate.not_valid_before_utc,
