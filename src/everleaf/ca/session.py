@@ -34,7 +34,7 @@ _JOSE = "application/jose+json"
 
 _NONCES_KEPT = 32
 _BAD_NONCES = 120  # 90 % refusals all get through but one in 300,000
-_AT_ONCE = 20  # of these without a pause
+_AT_ONCE = 30  # of these without a pause; then up to a quarter of a second
 _LOST_ANSWERS = 4
 _SOON = 5.0  # seconds: a longer Retry-After is the caller's to wait for
 _REDIRECTS = 5
@@ -136,9 +136,7 @@ class Session:
         again = Again.READS if post.effect is Effect.NONE else Again.ALL
         retrying = self._retrying(
             _is_bad_nonce,
-            pause=lambda count: (
-                0.0 if count < _AT_ONCE else min(0.02 * 1.3 ** (count - _AT_ONCE), 1.0)
-            ),
+            pause=lambda count: min(0.01 * 1.2 ** (count - _AT_ONCE), 0.25) * (count >= _AT_ONCE),
             most=_BAD_NONCES,
         )
 
