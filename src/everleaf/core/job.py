@@ -27,6 +27,7 @@ class Pending:
         order_url: None: newOrder was about to be sent, or its answer was lost.
         downloaded: whether the issued chain is here (`chain.pem`).
         verified: whether it passed (`verified.pem`).
+        rejected: whether it was judged and refused, at least once.
         replaces: the CertID that the order carried.
     """
 
@@ -40,6 +41,7 @@ class Pending:
     traces: tuple[Trace, ...] = ()
     downloaded: bool = False
     verified: bool = False
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

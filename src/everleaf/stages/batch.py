@@ -29,6 +29,7 @@ class Batch:
         self._jobs = {job.name: job for job in jobs if job.name in self._target}
         self._live = {name: job.holding.live for name, job in self._jobs.items()}
         self._failed: dict[str, Fault] = {}
+        self._out: set[str] = set()
 
     def deploy(self) -> dict[str, Outcome]:
         """Switch, check, reload; an outcome for every certificate of the batch."""
@@ -36,7 +37,7 @@ class Batch:
             try:
                 self._switch(name, self._target[name])
             except EverleafError as error:
-                self._failed[name] = error.fault
+                self._take_out(name, error.fault)
         # All checks come before the first reload.
         sound = [terminator for terminator in self._terminators() if self._check(terminator)]
         for terminator in sound:
@@ -54,8 +55,13 @@ class Batch:
         return [
             name
             for name, job in self._jobs.items()
-            if terminator in job.wanted.terminators and name not in self._failed
+            if terminator in job.wanted.terminators and name not in self._out
         ]
+
+    def _take_out(self, name: str, fault: Fault) -> None:
+        """This one goes no further in this batch; the others do."""
+        self._failed[name] = fault
+        self._out.add(name)
 
     def _has_to(self, name: str, terminator: str) -> bool:
         """Whether the terminator has something to take of this certificate, and may try now."""
@@ -133,7 +139,7 @@ class Batch:
         for name in sorted(blamed):
             lines = words.get(name, said.words)
             self._remember(name, terminator, lines)
-            self._failed[name] = verdicts.refused(terminator, self._target[name], lines)
+            self._take_out(name, verdicts.refused(terminator, self._target[name], lines))
 
     def _remember(self, name: str, terminator: str, words: tuple[str, ...]) -> None:
         one = Rejection(
@@ -162,6 +168,7 @@ class Batch:
         if alone:
             # Nobody serves the new version yet: the one before is live, and is taken, again.
             self._back(alone)
+            self._out |= set(alone)
             again = self._tools.terminators.reload(terminator, self._changed(members))
             self._say("reload", terminator, members, again)
         now = self._tools.clock.now()

@@ -116,7 +116,7 @@ def _with(
     if any(one.sight in (Sight.STALE, Sight.CHAIN) for one in seen):
         return standing
     for terminator, taken in known.taken.items():
-        if taken.version == job.holding.live:
+        if taken.tried == job.holding.live:
             standing = standing.with_taken(terminator, replace(taken, attempts=Attempts()))
     return standing
 

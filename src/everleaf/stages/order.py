@@ -55,9 +55,9 @@ def schedule(job: Job) -> Decision:
 
 
 def _chain_failed(job: Job) -> bool:
+    """A chain was judged and refused; one that could not be judged never causes an order."""
     pending = job.holding.pending
-    failed = Stage.VERIFY in job.standing.troubles
-    return pending is not None and pending.downloaded and not pending.verified and failed
+    return pending is not None and pending.rejected and not pending.verified
 
 
 def _held(job: Job) -> Held | None:
@@ -118,8 +118,8 @@ def _place(authority: Authority, job: Job, account: str, tools: Tools) -> tuple[
     for sending in range(_SENDINGS):
         try:
             return authority.new_order(job.wanted.identifiers, replaces), replaces
-        except UnreachableError:
-            if sending == _SENDINGS - 1:
+        except UnreachableError as error:
+            if sending == _SENDINGS - 1 or error.retry_at is not None:
                 raise
             tools.clock.sleep(0.5 * 2**sending)
         except AuthorityError as error:

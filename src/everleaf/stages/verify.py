@@ -1,8 +1,10 @@
 """Verify: the issued chain is what was asked for, whole, and trusted; else it goes no further."""
 
+from dataclasses import replace
+from hashlib import sha256
+
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
-from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
 from everleaf.errors import Actor, Fault
 from everleaf.stages.contract import Tools
@@ -20,7 +22,7 @@ def look(job: Job) -> Look:
 
 def act(job: Job, tools: Tools) -> Outcome:
     """Judge the chain; mend its order; keep it for a look where it fails."""
-    from everleaf.pki.certificates import facts, split, to_pem
+    from everleaf.pki.certificates import split, to_pem
     from everleaf.pki.chain import judge
 
     download = tools.shelf.download(job.name)
@@ -35,12 +37,14 @@ def act(job: Job, tools: Tools) -> Outcome:
     if not verdict.objections:
         tools.shelf.keep_verified(job.name, b"".join(to_pem(der) for der in verdict.mended))
         return Done(f"{len(verdict.mended)} certificates, all as asked")
-    rejected_id = facts(ders[0]).sha256[:12] if ders else "empty"
+    rejected_id = sha256(download).hexdigest()[:12]
     where = tools.shelf.keep_rejected(
         job.name, rejected_id, download, "\n".join(verdict.objections)
     )
-    if Stage.VERIFY not in job.standing.troubles:
+    pending = job.holding.pending
+    if pending is not None and not pending.rejected:
         # Counted once: looking again at the same chain is no further failure.
+        tools.shelf.update(job.name, replace(pending, rejected=True))
         attempts = job.attempts.failed(tools.clock.now())
         tools.store.set_attempts(key_of(job.wanted.identifiers), attempts)
     return Failed(
