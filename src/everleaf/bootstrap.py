@@ -145,14 +145,13 @@ class Workshop:
             return self._solvers[name]
 
     def _new_solver(self, name: str) -> ports.Solver:
-        from everleaf.challenges.listener import HttpListener as ListenerSolver
-        from everleaf.challenges.webroot import Webroot as WebrootSolver
+        from everleaf.challenges import registry
 
         match self._settings.solvers.get(name):
             case HttpListener(listen=addresses):
-                return ListenerSolver(name, addresses)
+                return registry.build("http-01", name, listen=addresses)
             case Webroot(path=path):
-                return WebrootSolver(name, path)
+                return registry.build("webroot", name, path=path)
             case None:
                 raise OperatorError(f"no solver {name!r} is configured", code="no-solver")
 

@@ -146,6 +146,19 @@ def test_once_one_terminator_has_taken_a_version_it_is_kept_where_the_other_fail
     assert bench.edges.calls[-1] == ("reload", "two", ("a",))
 
 
+def test_a_version_that_went_back_is_not_taken_by_another_terminator_of_the_same_batch(
+    bench: Bench,
+) -> None:
+    bench.want("a", "one", "two")
+    bench.run()
+    before = bench.live("a")
+    bench.edges.broken["one"] = "no"
+    assert bench.run(force=True).failing == ("a",)
+    assert bench.live("a") == before
+    taken = bench.store.standing("a").taken
+    assert {one.version for one in taken.values()} == {before}
+
+
 def test_a_deaf_edge_is_reloaded_again_with_back_off_and_never_causes_an_order(
     bench: Bench,
 ) -> None:
