@@ -1,5 +1,6 @@
 # Pebble and its DNS server from static binaries, where their public images cannot be pulled.
-FROM scratch
+ARG BASE=scratch
+FROM ${BASE}
 ARG PROGRAM
 COPY ${PROGRAM} /app
 ENTRYPOINT ["/app"]
