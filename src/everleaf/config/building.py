@@ -75,7 +75,7 @@ def all_authorities(parsed: Parsed) -> dict[str, AuthoritySettings]:
         implied = one.staging
         if implied and implied not in tables:
             if implied not in authorities.KNOWN:
-                remedy = meant(implied, {*tables, *authorities.KNOWN}, "known authorities")
+                remedy = meant(implied, {*tables, *authorities.KNOWN})
                 key = ("authorities", one.name, "staging")
                 report.add(key, f"there is no authority {implied!r}", remedy)
             else:

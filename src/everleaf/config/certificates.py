@@ -104,7 +104,7 @@ class _Certificate:
             self.report.add(self.key(), f"it is not said which {field} is used", remedy)
             return ""
         if text not in known:
-            remedy = meant(text, known, f"{field}")
+            remedy = meant(text, known)
             self.report.add(self.place(field), f"there is no {field} {text!r}", remedy)
         return str(text)
 
@@ -117,7 +117,7 @@ class _Certificate:
         found = self.value("terminators") or []
         for place, text in enumerate(found):
             if text not in self.known.terminators:
-                remedy = meant(text, self.known.terminators, "terminator")
+                remedy = meant(text, self.known.terminators)
                 key = self.place("terminators", place)
                 self.report.add(key, f"there is no terminator {text!r}", remedy)
         return tuple(dict.fromkeys(found))
@@ -151,7 +151,7 @@ class _Certificate:
             except BadValueError as error:
                 self.report.take((*key, "addresses", place), error)
         if table.terminator is not None and table.terminator not in terminators:
-            remedy = meant(table.terminator, terminators, "terminator of this certificate")
+            remedy = meant(table.terminator, terminators)
             what = f"{table.terminator!r} is no terminator of this certificate"
             self.report.add((*key, "terminator"), what, remedy)
         return Endpoint(

@@ -89,7 +89,7 @@ def _unknown_section(key: str, allowed: set[str], report: Report, *, included: b
         remedy = "move it into the main file: included files hold certificates only"
         report.add((key,), "this does not belong into an included file", remedy)
     else:
-        report.add((key,), "unknown key", meant(key, allowed, "known keys"))
+        report.add((key,), "unknown key", meant(key, allowed))
 
 
 def _include(value: object, report: Report) -> list[str]:
@@ -150,7 +150,7 @@ def _explain(one: Any, key: Key, model: type[BaseModel], report: Report) -> None
             if owner is schema.CopyTable and place[-1] in ("key", "cert", "privkey", "fullchain"):
                 report.add(where, "key and certificate cannot have paths of their own", _AS_ONE)
             else:
-                report.add(where, "unknown key", meant(place[-1], owner.model_fields, "known keys"))
+                report.add(where, "unknown key", meant(place[-1], owner.model_fields))
         case "missing":
             owner = _model_at(model, place[:-1])
             about = owner.model_fields[str(place[-1])].description or "give it a value"

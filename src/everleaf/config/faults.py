@@ -63,10 +63,10 @@ def dotted(key: Key) -> str:
     return text
 
 
-def meant(word: str, known: Iterable[str], of: str) -> str:
+def meant(word: str, known: Iterable[str]) -> str:
     """What would be right in place of an unknown word."""
     words = sorted(known)
     near = difflib.get_close_matches(word, words, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"{of}: {', '.join(words)}" if words else f"there is no {of} yet: configure one"
+    return f"known here: {', '.join(words)}" if words else "none is configured: add it first"

@@ -29,7 +29,7 @@ def find(text: str) -> Path:
     if "/" not in text:
         known = shipped()
         if text not in known:
-            remedy = f"{meant(text, known, 'shipped hooks')}, or an absolute path"
+            remedy = f"name a shipped one or an absolute path; {meant(text, known)}"
             raise BadValueError(f"there is no hook {text!r}", remedy)
         return known[text]
     path = Path(text)
