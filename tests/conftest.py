@@ -1,0 +1,12 @@
+"""Rules that tests may name: those of RFC 9773 and RFC 8555 that everleaf is built to."""
+
+import pytest
+
+RULES = {f"ARI-{number}" for number in range(1, 19)} | {f"ACME-{number}" for number in range(1, 15)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("rule"):
+            if marker.args[0] not in RULES:
+                raise pytest.UsageError(f"{item.nodeid} names {marker.args[0]!r}, which is no rule")
