@@ -95,7 +95,7 @@ def main() -> None:
         killed, effects = child(config, at, log)
         after = killed
         if at is not None:
-            after, effects = child(config, None, log)
+            after, _ = child(config, None, log)
         print(json.dumps({"killed": killed, "after": after, "effects": effects}), flush=True)  # noqa: T201
 
 

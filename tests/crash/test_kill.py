@@ -106,15 +106,21 @@ def test_a_run_killed_at_any_effect_is_completed_by_the_next(
     effects: list[str] = whole["effects"]
     assert len(effects) > 40
     wrong: list[str] = []
-    for at in range(1 + shard, len(effects) + 1, SHARDS):
+    points = range(1 + shard, len(effects) + 1, SHARDS)
+    ended = 0
+    for at in points:
         with scene(tmp_path / f"at-{at}", running, solver) as machine:
             before = issued(running)
             answer = driver.point(machine, at)
             count = issued(running) - before
             rest = left_over(machine)
-            good = answer["killed"] == -signal.SIGKILL and answer["after"] == 0
+            # A run may need fewer connections than the measured one, and end before the point.
+            early = answer["killed"] == 0 and len(answer["effects"]) < at
+            ended += early
+            good = (early or answer["killed"] == -signal.SIGKILL) and answer["after"] == 0
             if not good or count != 1 or rest:
                 log = machine.config.with_suffix(".log").read_text("utf-8")[-1500:]
                 what = f"{effects[at - 1]} ({at}): {answer['killed']}, {answer['after']}"
                 wrong.append(f"{what}; issued {count}; left {rest}\n{log}")
     assert not wrong, os.linesep.join(wrong)
+    assert ended * 4 < len(points)
