@@ -10,11 +10,12 @@ from threading import RLock
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
+from everleaf.core.outcome import Outcome
 from everleaf.core.standing import Standing, after
 from everleaf.errors import MachineError, OperatorError
 from everleaf.ports import Event
 from everleaf.store.codec import decode, encode
+from everleaf.store.history import event_of
 from everleaf.store.layout import PRIVATE, Layout
 from everleaf.system import files
 
@@ -56,18 +57,13 @@ class SqliteStore:
 
     def record(self, name: str, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
         """Write an outcome into standing and history."""
-        event = Event(at=now, certificate=name, stage=stage.value, **_told(outcome))  # type: ignore[arg-type]
-        return self._changed(name, lambda known: after(known, stage, outcome, now), event)
+        event = event_of(name, stage, outcome, now)
+        return self.change(name, lambda known: after(known, stage, outcome, now), event)
 
     def change(
         self, name: str, change: Callable[[Standing], Standing], event: Event | None = None
     ) -> Standing:
         """Read, change and write the standing."""
-        return self._changed(name, change, event)
-
-    def _changed(
-        self, name: str, change: Callable[[Standing], Standing], event: Event | None
-    ) -> Standing:
         with self._session(writing=True) as one:
             before = self._standing(one, name)
             standing = change(before)
@@ -212,15 +208,3 @@ class SqliteStore:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _told(outcome: Outcome) -> dict[str, object]:
-    match outcome:
-        case Done(note):
-            return {"what": "done", "detail": {"note": note} if note else {}}
-        case Back(why):
-            return {"what": "begun again", "detail": {"why": why}}
-        case Waiting(until, why):
-            return {"what": "waiting", "detail": {"why": why, "until": until.isoformat()}}
-        case Failed(fault):
-            return {"what": "failed", "detail": {"code": fault.code, "fault": str(fault)}}

@@ -1,0 +1,26 @@
+"""What the history tells of an outcome."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
+from everleaf.ports import Event
+
+
+def event_of(name: str, stage: Stage, outcome: Outcome, now: datetime) -> Event:
+    """One line of the history."""
+    what, detail = _told(outcome)
+    return Event(at=now, certificate=name, stage=stage.value, what=what, detail=detail)
+
+
+def _told(outcome: Outcome) -> tuple[str, Mapping[str, str]]:
+    match outcome:
+        case Done(note):
+            return "done", {"note": note} if note else {}
+        case Back(why):
+            return "begun again", {"why": why}
+        case Waiting(until, why):
+            return "waiting", {"why": why, "until": until.isoformat()}
+        case Failed(fault):
+            return "failed", {"code": fault.code, "fault": str(fault)}

@@ -1,0 +1,69 @@
+"""Terminators and what they serve, in one world: hooks and probes of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from everleaf.ports import Changed, HookResult, Seen
+
+Chain = tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Edges:
+    """The ports `Terminators` and `Probe`; an endpoint's address is its terminator's name.
+
+    Attributes:
+        live: the chain, DER, that stands on disk for a certificate now.
+        calls: verb, terminator and certificates of every hook call.
+        refuses: says why a terminator's test fails with what is live now, or nothing.
+        deaf: terminators whose reload says that it worked, and changes nothing.
+        broken: terminators whose reload fails, with its words.
+        down: terminators that nobody reaches.
+        served: chains by terminator and certificate.
+        hooks: changes the digest of every hook.
+        without_check: terminators whose hook has no test.
+    """
+
+    live: Callable[[str], Chain]
+    calls: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
+    refuses: Callable[[str], str] = lambda _: ""
+    deaf: set[str] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    served: dict[tuple[str, str], Chain] = field(default_factory=dict)
+    hooks: str = "1"
+    without_check: set[str] = field(default_factory=set)
+    looks: int = 0
+
+    def digest(self, terminator: str) -> str:
+        return f"{terminator}-{self.hooks}"
+
+    def check(self, terminator: str, changed: Sequence[Changed]) -> HookResult:
+        self._called("check", terminator, changed)
+        if terminator in self.without_check:
+            return HookResult(ok=False, not_mine=True)
+        words = self.refuses(terminator)
+        return HookResult(ok=not words, words=(words,) if words else ())
+
+    def reload(self, terminator: str, changed: Sequence[Changed]) -> HookResult:
+        self._called("reload", terminator, changed)
+        if terminator in self.broken:
+            return HookResult(ok=False, words=(self.broken[terminator],))
+        if terminator not in self.deaf:
+            for one in changed:
+                self.served[terminator, one.certificate] = self.live(one.certificate)
+        return HookResult(ok=True)
+
+    def _called(self, verb: str, terminator: str, changed: Sequence[Changed]) -> None:
+        self.calls.append((verb, terminator, tuple(one.certificate for one in changed)))
+
+    def look(self, address: str, port: int, server_name: str, timeout: float) -> Seen:
+        del port, timeout
+        self.looks += 1
+        if address in self.down:
+            return Seen(words="connection refused: nothing listens there")
+        chain = self.served.get((address, server_name.partition(".")[0]))
+        return Seen(chain=chain) if chain else Seen(words="it sends no certificate")
+
+    def count(self, verb: str) -> int:
+        return sum(call[0] == verb for call in self.calls)

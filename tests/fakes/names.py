@@ -1,0 +1,25 @@
+"""Names and their addresses, from a dictionary."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from everleaf.errors import OperatorError
+
+
+@dataclass(slots=True)
+class MemoryResolver:
+    """The port `Resolver`."""
+
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        try:
+            return (str(ipaddress.ip_address(host)),)
+        except ValueError:
+            pass
+        found = self.known.get(host)
+        if not found:
+            what = f"the name {host} has no address"
+            raise OperatorError(what, code="unresolved", remedy="Mend the DNS record")
+        return tuple(sorted(set(found)))

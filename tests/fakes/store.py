@@ -1,0 +1,77 @@
+"""A store in memory: the same promise as SQLite's, without a disk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import RLock
+from typing import Any
+
+from everleaf.core.backoff import Attempts
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Outcome
+from everleaf.core.standing import Standing, after
+from everleaf.ports import Event
+from everleaf.store.history import event_of
+from fakes.disk import Disk
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """The port `Store`. It outlives a killed run, as a file does."""
+
+    disk: Disk = field(default_factory=Disk)
+    _standings: dict[str, Standing] = field(default_factory=dict)
+    _attempts: dict[str, Attempts] = field(default_factory=dict)
+    _limits: dict[str, datetime] = field(default_factory=dict)
+    _history: list[Event] = field(default_factory=list)
+    _mutex: Any = field(default_factory=RLock, repr=False)
+
+    def standing(self, name: str) -> Standing:
+        return self._standings.get(name) or Standing(name=name)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._standings))
+
+    def record(self, name: str, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
+        event = event_of(name, stage, outcome, now)
+        return self.change(name, lambda known: after(known, stage, outcome, now), event)
+
+    def change(
+        self, name: str, change: Callable[[Standing], Standing], event: Event | None = None
+    ) -> Standing:
+        with self._mutex:
+            before = self.standing(name)
+            standing = change(before)
+            if standing != before or event is not None:
+                self.disk.write(f"standing of {name}")
+            if standing != before:
+                self._standings[name] = standing
+            if event is not None:
+                self._history.append(event)
+            return standing
+
+    def attempts(self, identifiers: str) -> Attempts:
+        return self._attempts.get(identifiers, Attempts())
+
+    def set_attempts(self, identifiers: str, attempts: Attempts) -> None:
+        with self._mutex:
+            self.disk.write(f"attempts for {identifiers}")
+            self._attempts[identifiers] = attempts
+
+    def limited_until(self, authority: str) -> datetime | None:
+        return self._limits.get(authority)
+
+    def set_limited(self, authority: str, until: datetime) -> None:
+        with self._mutex:
+            self.disk.write(f"limit of {authority}")
+            self._limits[authority] = max(until, self._limits.get(authority, until))
+
+    def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
+        found = [one for one in self._history if name in (None, one.certificate)]
+        return tuple(found[-limit:])
+
+    def forget(self, name: str) -> None:
+        with self._mutex:
+            self.disk.write(f"forget {name}")
+            self._standings.pop(name, None)
+            self._history = [one for one in self._history if one.certificate != name]
