@@ -52,13 +52,17 @@ class DnsResolver:
             return (str(ipaddress.ip_address(host)),)
         except ValueError:
             pass
+        # Not resolve_name: it gives each kind no more time than one silent server may take, so that
+        # the next server is never asked.
+        resolve = self._resolver.resolve
         try:
-            found = self._resolver.resolve_name(host)
-            addresses = tuple(sorted(set(found.addresses())))
+            six = resolve(host, "AAAA", raise_on_no_answer=False)
+            four = resolve(six.qname, "A", raise_on_no_answer=False)
+            addresses = tuple(
+                sorted({record.address for answer in (six, four) for record in answer})
+            )
         except dns.resolver.NXDOMAIN:
             raise _fault(f"the name {host} does not exist", "") from None
-        except dns.resolver.NoAnswer:
-            raise _fault(f"the name {host} has no address", "") from None
         except dns.exception.DNSException as error:
             raise _fault(f"the name {host} cannot be looked up", str(error)) from error
         if not addresses:

@@ -1,0 +1,186 @@
+"""What every `Probe` keeps: TLS connections, and the fake."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from everleaf.ports import Probe
+from everleaf.tls.probe import TlsProbe
+from fakes.edges import Edges
+from support.certs import Authority, Live, Pair
+from support.loopback import Address, free
+
+NAME, OTHER = "www.a.test", "mail.a.test"
+PAIR, SECOND = Authority().issue(NAME), Authority("Second").issue(OTHER)
+
+
+@dataclass(slots=True)
+class Place:
+    """A server that knows two names, an address with nobody, and the probe."""
+
+    probe: Probe
+    server: Address
+    nobody: Address
+
+
+def context_of(folder: Path, pair: Pair) -> ssl.SSLContext:
+    live = Live(folder)
+    live.switch(pair)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(live.path / "fullchain.pem", live.path / "privkey.pem")
+    return context
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[Address]:
+    """Whatever `answer` does with each connection, one after the other."""
+    address = free()
+    with socket.create_server(address) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    line, _ = server.accept()
+                except OSError:
+                    return
+                with line:
+                    try:
+                        line.settimeout(10)
+                        answer(line)
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield address
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def handshake(context: ssl.SSLContext) -> Callable[[socket.socket], None]:
+    def answer(line: socket.socket) -> None:
+        with context.wrap_socket(line, server_side=True) as channel:
+            channel.recv(1)
+
+    return answer
+
+
+@contextmanager
+def connections(folder: Path) -> Iterator[Place]:
+    one, two = context_of(folder / "1", PAIR), context_of(folder / "2", SECOND)
+
+    def choose(channel: ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        channel.context = two if name == OTHER else one
+
+    one.sni_callback = choose  # type: ignore[assignment]  # an SSLObject would do as well
+    with listening(handshake(one)) as address:
+        yield Place(TlsProbe(), address, free())
+
+
+@contextmanager
+def memory(_: Path) -> Iterator[Place]:
+    edges = Edges(lambda _: (), down={"nobody"})
+    edges.served = {("edge", "www"): tuple(PAIR.chain), ("edge", "mail"): tuple(SECOND.chain)}
+    yield Place(edges, ("edge", 443), ("nobody", 443))
+
+
+@pytest.fixture(params=[connections, memory])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with request.param(tmp_path) as one:
+        yield one
+
+
+def test_the_chain_is_seen_as_sent_leaf_first(place: Place) -> None:
+    seen = place.probe.look(*place.server, NAME, 10)
+    assert seen.chain == tuple(PAIR.chain)
+    assert not seen.words
+
+
+def test_the_server_name_chooses(place: Place) -> None:
+    assert place.probe.look(*place.server, OTHER, 10).chain == tuple(SECOND.chain)
+
+
+def test_every_look_is_fresh(place: Place) -> None:
+    for name, pair in ((NAME, PAIR), (OTHER, SECOND)) * 3:
+        assert place.probe.look(*place.server, name, 10).chain == tuple(pair.chain)
+
+
+def test_nobody_there_is_said_in_words(place: Place) -> None:
+    seen = place.probe.look(*place.nobody, NAME, 10)
+    assert seen.chain == ()
+    assert "nothing listens there" in seen.words
+    assert not seen.no_route
+
+
+# -- what only connections show ------------------------------------------------------------------
+
+
+def shown(answer: Callable[[socket.socket], None], timeout: float = 10) -> str:
+    with listening(answer) as address:
+        seen = TlsProbe().look(*address, NAME, timeout)
+    assert seen.chain == ()
+    return seen.words
+
+
+def test_plain_http_is_recognized() -> None:
+    assert "plain HTTP" in shown(lambda line: line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+
+
+def test_a_server_that_closes_after_the_hello_is_told_so() -> None:
+    assert "closed the connection" in shown(lambda line: void(line.recv(65536)))
+
+
+def void(_: object) -> None:
+    """No more."""
+
+
+def test_a_server_that_says_nothing_costs_no_more_than_the_limit() -> None:
+    done = threading.Event()
+    try:
+        assert shown(lambda _: void(done.wait(2)), timeout=0.2) == "no answer in time"
+    finally:
+        done.set()
+
+
+def test_only_old_versions_are_told_so(tmp_path: Path) -> None:
+    context = context_of(tmp_path, PAIR)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with listening(handshake(context)) as address:
+        assert TlsProbe().look(*address, NAME, 10).chain == tuple(PAIR.chain)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_demands_a_client_certificate_still_shows_its_own(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    context = context_of(tmp_path, PAIR)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = context.maximum_version = version
+    with listening(handshake(context)) as address:
+        assert TlsProbe().look(*address, NAME, 10).chain == tuple(PAIR.chain)
+
+
+def test_an_address_is_never_sent_as_a_server_name(tmp_path: Path) -> None:
+    names: list[str | None] = []
+    context = context_of(tmp_path, PAIR)
+
+    def note(_: ssl.SSLSocket, name: str | None, __: ssl.SSLContext) -> None:
+        names.append(name)
+
+    context.sni_callback = note  # type: ignore[assignment]
+    with listening(handshake(context)) as address:
+        TlsProbe().look(*address, "127.0.0.1", 10)
+        TlsProbe().look(*address, "a.test.", 10)
+    assert names == [None, "a.test"]
+
+
+def test_no_way_from_here_is_told_apart_from_nobody_there() -> None:
+    seen = TlsProbe().look("2001:db8::1", 443, NAME, 0.5)
+    assert seen.chain == ()
+    assert seen.no_route or seen.words == "no answer in time"

@@ -1,0 +1,120 @@
+"""What every `Resolver` keeps: DNS from a name server of the test's own, and the fake."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from everleaf.errors import EverleafError
+from everleaf.ports import Resolver
+from everleaf.tls.resolver import DnsResolver
+from fakes.names import MemoryResolver
+from support.loopback import free, written
+
+RECORDS = {
+    "both.a.test": ("192.0.2.7", "192.0.2.1", "2001:db8::1"),
+    "four.a.test": ("192.0.2.9",),
+    "six.a.test": ("2001:db8::2",),
+}
+
+
+class NameServer:
+    """Answers A and AAAA from a dictionary, over UDP. `code` instead, where it is set."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self.code: int | None = None
+
+    def serve(self) -> None:
+        while True:
+            wire, sender = self._line.recvfrom(4096)
+            if not wire:
+                return
+            self._line.sendto(self.answer(dns.message.from_wire(wire)).to_wire(), sender)
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.AA
+        (question,) = query.question
+        name, kind = question.name.to_text(omit_final_dot=True), question.rdtype
+        found = RECORDS.get(name, ())
+        mine = [one for one in found if (":" in one) == (kind == dns.rdatatype.AAAA)]
+        if self.code is not None:
+            response.set_rcode(dns.rcode.Rcode(self.code))
+        elif not found and name != "empty.a.test":
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        elif mine:
+            response.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", kind, mine))
+        return response
+
+
+@contextmanager
+def name_server() -> Iterator[tuple[NameServer, str]]:
+    address = free()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind(address)
+        one = NameServer(line)
+        thread = threading.Thread(target=one.serve, daemon=True)
+        thread.start()
+        try:
+            yield one, written(address)
+        finally:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.sendto(b"", address)
+            thread.join(10)
+
+
+@contextmanager
+def real() -> Iterator[Resolver]:
+    with name_server() as (_, address):
+        yield DnsResolver([address])
+
+
+@contextmanager
+def memory() -> Iterator[Resolver]:
+    yield MemoryResolver(RECORDS)
+
+
+@pytest.fixture(params=[real, memory])
+def resolver(request: pytest.FixtureRequest) -> Iterator[Resolver]:
+    enter: Callable[[], contextmanager[Resolver]] = request.param  # type: ignore[valid-type]
+    with enter() as one:  # type: ignore[attr-defined]
+        yield one
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_all_addresses_of_both_kinds_are_found_sorted(resolver: Resolver, name: str) -> None:
+    assert resolver.addresses(name) == tuple(sorted(RECORDS[name]))
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_is_its_own_answer(resolver: Resolver, address: str) -> None:
+    assert resolver.addresses(address) == (address,)
+
+
+@pytest.mark.parametrize("name", ["nowhere.a.test", "empty.a.test"])
+def test_a_name_without_addresses_is_a_fault_that_names_it(resolver: Resolver, name: str) -> None:
+    with pytest.raises(EverleafError, match=name) as caught:
+        resolver.addresses(name)
+    assert caught.value.fault.code == "unresolved"
+    assert caught.value.fault.remedy
+
+
+def test_a_name_server_that_fails_is_told_apart_from_a_missing_name() -> None:
+    with name_server() as (server, address):
+        server.code = dns.rcode.SERVFAIL
+        with pytest.raises(EverleafError, match="cannot be looked up") as caught:
+            DnsResolver([address]).addresses("four.a.test")
+    assert address.rpartition(":")[0] in str(caught.value.fault.words)
+
+
+def test_the_second_server_is_asked_where_the_first_is_down() -> None:
+    with name_server() as (_, address):
+        assert DnsResolver([written(free()), address]).addresses("four.a.test") == ("192.0.2.9",)
