@@ -28,8 +28,8 @@ def words(error: OSError) -> str:
     """One phrase for an error of a connection or a handshake."""
     if isinstance(error, ssl.SSLError):
         reason = error.reason or ""
-        if isinstance(error, ssl.SSLEOFError):
-            reason = reason or "UNEXPECTED_EOF_WHILE_READING"
+        if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            reason = "UNEXPECTED_EOF_WHILE_READING"
         return _BY_REASON.get(reason, f"the handshake failed: {reason or error}")
     if isinstance(error, TimeoutError):
         return _BY_NUMBER[errno.ETIMEDOUT]
