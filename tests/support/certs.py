@@ -3,21 +3,17 @@
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+from support import forge
+from support.forge import Key, pem_of
 
-
-def pem_of(key: Key) -> bytes:
-    """A private key as unencrypted PKCS #8."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+_HOUR = timedelta(hours=1)
+_YEARS = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +56,13 @@ class Authority:
     """A certificate authority for one test: a root and the intermediate that issues."""
 
     def __init__(self, name: str = "Test") -> None:
-        self._root_key = ec.generate_private_key(ec.SECP256R1())
+        root, self._name = f"{name} Root", f"{name} Intermediate"
+        root_key = ec.generate_private_key(ec.SECP256R1())
         self._key = ec.generate_private_key(ec.SECP256R1())
-        root, mine = _name(f"{name} Root"), _name(f"{name} Intermediate")
-        years = timedelta(days=3650)
-        builder = _builder(root, self._root_key, root, self._root_key, years)
-        self.root = _ca(builder, self._root_key)
-        builder = _builder(mine, self._key, root, self._root_key, years)
-        self.intermediate = _ca(builder, self._root_key)
+        start = datetime.now(UTC) - _HOUR
+        above = {"issuer": root, "signer": root_key, "start": start, "end": start + _YEARS}
+        self.root = forge.authority(subject=root, key=root_key, **above)
+        self.intermediate = forge.authority(subject=self._name, key=self._key, **above)
 
     def root_pem(self) -> bytes:
         """The root, for whoever is to trust it."""
@@ -84,16 +79,16 @@ class Authority:
         A negative lifetime gives an expired one.
         """
         key = key or ec.generate_private_key(ec.SECP256R1())
-        alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-        issuer = self.intermediate.subject
-        builder = _builder(_name(names[0]), key, issuer, self._key, lifetime)
-        leaf = (
-            builder.add_extension(alternatives, critical=False)
-            .add_extension(usage, critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .sign(self._key, SHA256())
-        )
+        start = datetime.now(UTC) - _HOUR + min(timedelta(), 2 * lifetime)
+        leaf = forge.Plan(
+            subject=names[0][:64],
+            issuer=self._name,
+            key=key,
+            signer=self._key,
+            names=names,
+            start=start,
+            end=start + abs(lifetime),
+        ).make()
         return Pair(leaf=leaf, intermediate=self.intermediate, key=key)
 
 
@@ -126,52 +121,3 @@ class Live:
     def __fspath__(self) -> str:
         """The path of `live`."""
         return os.fspath(self.path)
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _builder(
-    subject: x509.Name, key: Key, issuer: x509.Name, signer: Key, lifetime: timedelta
-) -> x509.CertificateBuilder:
-    start = datetime.now(UTC) - timedelta(hours=1)
-    if lifetime < timedelta():
-        start += 2 * lifetime
-    end = start + abs(lifetime)
-    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
-    return (
-        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer)
-        .serial_number(x509.random_serial_number())
-        .public_key(key.public_key())
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(above, critical=False)
-    )
-
-
-def _ca(builder: x509.CertificateBuilder, key: Key) -> x509.Certificate:
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return (
-        builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .sign(key, SHA256())
-    )

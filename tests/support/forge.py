@@ -1,4 +1,4 @@
-"""Certificates with one thing wrong, for whoever must refuse them."""
+"""Certificates as a test wants them: good ones, and such with one thing wrong."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -9,10 +9,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from support.certs import pem_of
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -20,6 +18,11 @@ SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def pem_of(key: Key) -> bytes:
+    """A private key as unencrypted PKCS #8."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @cache
@@ -45,7 +48,10 @@ def named(text: str) -> x509.Name:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One certificate as it is to be; the defaults are a good leaf of 90 days."""
+    """One certificate as it is to be; the defaults are a good leaf of 90 days.
+
+    `public` is certified, where there is no private `key` at hand.
+    """
 
     subject: str = "leaf"
     issuer: str = "Intermediate"
@@ -61,20 +67,20 @@ class Plan:
     digest: Any = field(default_factory=hashes.SHA256)
     serial: int | None = None
     authority_key: bool = True
+    public: Any = None
 
     def make(self) -> x509.Certificate:
+        public = self.public or self.key.public_key()
         builder = (
             x509.CertificateBuilder(
                 subject_name=named(self.subject), issuer_name=named(self.issuer)
             )
             .serial_number(self.serial or x509.random_serial_number())
-            .public_key(self.key.public_key())
+            .public_key(public)
             .not_valid_before(self.start)
             .not_valid_after(self.end)
             .add_extension(x509.BasicConstraints(ca=self.ca, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False
-            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         )
         if self.authority_key:
             above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.signer.public_key())
