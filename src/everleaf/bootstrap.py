@@ -1,5 +1,6 @@
 """Settings become tools: the only file that names concrete adapters; each built when first used."""
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
@@ -8,9 +9,12 @@ from threading import Lock as Mutex
 
 from everleaf import ports
 from everleaf.config.settings import HttpListener, Settings, Webroot
+from everleaf.core.limits import Limit
 from everleaf.errors import OperatorError
 from everleaf.system.clock import SystemClock
 from everleaf.system.events import LogEvents
+
+_WAKE = "wake"
 
 Listener = Callable[[str, str, str], None]
 
@@ -33,6 +37,7 @@ class Workshop:
         self._state_dir = state_dir
         self._jobs = jobs
         self._authorities: dict[str, ports.Authority] = {}
+        self._accounts: dict[str, str] = {}
         self._solvers: dict[str, ports.Solver] = {}
         self._roots: dict[str, tuple[bytes, ...]] = {}
         self._mutex = Mutex()
@@ -133,6 +138,22 @@ class Workshop:
             clock=self.clock,
         )
 
+    def account(self, authority: str) -> str:
+        """Our account's URL there, as far as it is known without asking; else its name."""
+        from everleaf.store.accounts import AccountFiles
+
+        if authority not in self._accounts:
+            one = self._settings.authorities[authority]
+            url = AccountFiles(self._state_dir, authority, one.directory).url()
+            if url is None:
+                return authority
+            self._accounts[authority] = url
+        return self._accounts[authority]
+
+    def limits(self, authority: str) -> tuple[Limit, ...]:
+        """What this authority publishes, and we count."""
+        return self._settings.authorities[authority].limits
+
     def solver(self, name: str) -> ports.Solver:
         """The solver of this name; one for all certificates of the run.
 
@@ -154,6 +175,24 @@ class Workshop:
                 return registry.build("webroot", name, path=path)
             case None:
                 raise OperatorError(f"no solver {name!r} is configured", code="no-solver")
+
+    def wake(self) -> timedelta:
+        """The time from one run to the next: RFC 9773, section 4.2, asks for it.
+
+        As configured; else that of the systemd timer that started us, or started the last run;
+        else a day.
+        """
+        if self._settings.wake_interval is not None:
+            return self._settings.wake_interval
+        from everleaf.system.timer import interval
+
+        noted = self.store.noted(_WAKE)
+        found = interval(os.environ, self.clock)
+        if found is None:
+            return timedelta(seconds=float(noted)) if noted else timedelta(days=1)
+        if not self._reading:
+            self.store.note(_WAKE, f"{found.total_seconds():g}")
+        return found
 
     def roots(self, authority: str) -> tuple[bytes, ...]:
         """The roots of `trust_file`, or the system's."""

@@ -109,7 +109,8 @@ class Problem:
 class AuthorityError(EverleafError):
     """The authority refused, or said something that no ACME server may say.
 
-    `retry_at` is its `Retry-After` as a time, where it sent one.
+    `retry_at` is its `Retry-After` as a time, where it sent one. `narrow`: a limit that is that
+    of these identifiers alone, and says nothing of the account's other orders.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class AuthorityError(EverleafError):
         retry_at: datetime | None = None,
         remedy: str = "",
         actor: Actor = Actor.AUTHORITY,
+        narrow: bool = False,
     ) -> None:
         words = problem.lines() if problem else ()
         super().__init__(
@@ -129,6 +131,7 @@ class AuthorityError(EverleafError):
         )
         self.problem = problem
         self.retry_at = retry_at
+        self.narrow = narrow
 
     @property
     def limited(self) -> bool:

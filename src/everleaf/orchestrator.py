@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from everleaf.core import alerting
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
+from everleaf.core.schedule import Reason, urgency
 from everleaf.core.standing import Told
 from everleaf.errors import EndOfTimeError, EverleafError
 from everleaf.pipeline import Happening, Pipeline, failure, family
@@ -24,12 +25,18 @@ class Report:
     Attributes:
         failing: certificates with a stage that failed and was not well since.
         stopped: the run was told to stop, or its deadline passed, before all was done.
+        next_at: the next time at which an order is due that this run can wait for.
     """
 
     names: tuple[str, ...]
     happenings: tuple[Happening, ...]
     failing: tuple[str, ...]
     stopped: str = ""
+    next_at: datetime | None = None
+
+    def followed_by(self, later: "Report") -> "Report":
+        """Both as one: what happened in both, and the state of the later one."""
+        return replace(later, happenings=self.happenings + later.happenings)
 
 
 @dataclass(slots=True)
@@ -57,6 +64,7 @@ class Orchestrator:
             self._poll([self.pipeline.read(name) for name in active], by_hand=False)
         except EndOfTimeError as error:
             stopped = error.fault.what
+        self.pipeline.look_at_clocks()
         for name in active:
             self._alert(name)
         failing = tuple(
@@ -67,20 +75,41 @@ class Orchestrator:
             happenings=tuple(self.pipeline.happenings),
             failing=failing,
             stopped=stopped,
+            next_at=self._next_at(names),
         )
 
+    def _next_at(self, names: Sequence[str]) -> datetime | None:
+        until = self.pipeline.waits_until
+        if until is None:
+            return None
+        now = self.pipeline.tools.clock.now()
+        decisions = [self.pipeline.read(name).decision() for name in names]
+        times = [one.at for one in decisions if not one.due and now < one.at <= until]
+        return min(times, default=None)
+
     def _active(self, names: Sequence[str]) -> list[str]:
-        """Those with anything to do or to tell; one reading is all that the others cost."""
+        """Those with anything to do or to tell, the most urgent first, each with its turn.
+
+        One reading is all that the others cost.
+        """
         jobs = {name: self.pipeline.read(name) for name in names}
         for name in self._poll(list(jobs.values()), by_hand=self.poll_now):
             jobs[name] = self.pipeline.read(name)
-        return [name for name, job in jobs.items() if not self._is_quiet(job)]
+        active = by_urgency([job for job in jobs.values() if not self._is_quiet(job)])
+        self.pipeline.allot(active)
+        return [job.name for job in active]
 
     def _is_quiet(self, job: Job) -> bool:
         looks = (module.look(job) for module in self.pipeline.stages.values())
         if not job.standing.is_clear or not all(isinstance(one, Idle) for one in looks):
             return False
-        return not alerting.due(job.standing, job.holding.live_version, self.marks, job.now)
+        return not self._alerts(job)
+
+    def _alerts(self, job: Job) -> tuple[tuple[alerting.Alert, Told], ...]:
+        decision = job.decision()
+        urgent = decision.why if decision.reason is Reason.EMERGENCY else ""
+        serving = job.holding.live_version
+        return alerting.due(job.standing, serving, self.marks, job.now, urgent)
 
     def _poll(self, jobs: Sequence[Job], *, by_hand: bool) -> list[str]:
         """Ask for renewal information where that is due; returns who was asked about."""
@@ -192,7 +221,7 @@ class Orchestrator:
         tools = self.pipeline.tools
         job = self.pipeline.read(name)
         serving = job.holding.live_version
-        for alert, told in alerting.due(job.standing, serving, self.marks, tools.clock.now()):
+        for alert, told in self._alerts(job):
             context = {
                 "names": [str(one) for one in job.wanted.identifiers],
                 "serial": serving.serial if serving else None,
@@ -244,3 +273,15 @@ class Orchestrator:
         if passed:
             self.pipeline.tools.shelf.give_up(name)
         return passed
+
+
+def by_urgency(jobs: Sequence[Job]) -> list[Job]:
+    """The most urgent first: by the share of the lifetime that is left.
+
+    One that a run was at work on when it ended goes behind the others, so that nobody starves
+    where the same few take all of a short run.
+    """
+    return sorted(
+        jobs,
+        key=lambda job: (job.standing.cut_off, urgency(job.holding.newest, job.now), job.name),
+    )

@@ -1,18 +1,21 @@
 """One certificate through the stages, each outcome written before the next begins."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Next, Stage, follows
+from everleaf.core.limits import Turn, allot
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
 from everleaf.core.window import after_poll, poll_due
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
+from everleaf.stages.clockwork import NOTICED, told
 from everleaf.stages.contract import StageModule, Tools
 
 
@@ -33,6 +36,12 @@ class Pipeline:
         wanted: every certificate of the configuration, by name.
         stages: the modules; a rehearsal has fewer.
         wake: time until the next run is expected.
+        started: when this run began.
+        waits_until: until then the run can wait for a selected time.
+        most_skew: no decision is made on a clock that is off by more.
+        force: asked for by hand.
+        turns: when each certificate's order is within its authority's limits.
+        asked: the authorities that were spoken to.
     """
 
     wanted: Mapping[str, Wanted]
@@ -41,6 +50,10 @@ class Pipeline:
     wake: timedelta
     started: datetime
     force: bool = False
+    waits_until: datetime | None = None
+    most_skew: timedelta = timedelta(minutes=10)
+    turns: dict[str, Turn] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     happenings: list[Happening] = field(default_factory=list)
     families: dict[tuple[str, str], list[Wanted]] = field(init=False)
 
@@ -54,6 +67,7 @@ class Pipeline:
         wanted, tools = self.wanted[name], self.tools
         standing = tools.store.standing(name)
         refused = {one.terminator for one in standing.rejections} & set(wanted.terminators)
+        account = tools.account(wanted.authority)
         return Job(
             wanted=wanted,
             standing=standing,
@@ -61,8 +75,13 @@ class Pipeline:
             now=tools.clock.now(),
             started=self.started,
             attempts=tools.store.attempts(key_of(wanted.identifiers)),
-            limited_until=tools.store.limited_until(wanted.authority),
+            account=account,
+            limited_until=tools.store.limited_until(account),
+            limits=tools.limits(wanted.authority),
+            turn=self.turns.get(name),
             wake=self.wake,
+            waits_until=self.waits_until,
+            most_skew=self.most_skew,
             hooks=tuple((one, tools.terminators.digest(one)) for one in sorted(refused)),
             blocked_by=self._sibling_under_way(wanted),
             force=self.force,
@@ -76,6 +95,21 @@ class Pipeline:
                 if pending and pending.order_url and not pending.downloaded:
                     return other.name
         return ""
+
+    def allot(self, jobs: Sequence[Job]) -> None:
+        """Give every order that is due its turn within the authorities' limits.
+
+        Args:
+            jobs: the most urgent first.
+        """
+        claims: dict[str, list[Job]] = {}
+        for job in jobs:
+            if job.limits and isinstance(self.stages[Stage.ORDER].look(job), Due):
+                claims.setdefault(job.account, []).append(job)
+        for account, mine in claims.items():
+            counted = self.tools.store.counted(account)
+            asking = [job.claim() for job in mine]
+            self.turns |= allot(asking, counted, mine[0].limits, self.tools.clock.now())
 
     def look(self, name: str, stage: Stage) -> Look:
         """What `stage` would do now."""
@@ -114,18 +148,24 @@ class Pipeline:
                 return seen
             case Due():
                 outcome = self._act(module, job, stage, seen)
-                self.record(name, stage, outcome)
+                self.record(name, stage, outcome, seen)
                 return outcome
 
     def _act(self, module: StageModule, job: Job, stage: Stage, due: Due) -> Outcome:
+        level = "warning" if due.code == Reason.EMERGENCY else "debug"
         self.tools.events.progress(job.name, stage.value, due.why)
         self.tools.events.say(
-            "debug", "stage begins", certificate=job.name, stage=stage.value,
+            level, "stage begins", certificate=job.name, stage=stage.value,
             why=due.why, code=due.code,
         )  # fmt: skip
+        if stage in (Stage.ORDER, Stage.VALIDATE):
+            self.asked.add(job.wanted.authority)
         try:
             return module.act(job, self.tools)
         except EndOfTimeError:
+            self.tools.store.change(
+                job.name, lambda known: replace(known, cut_off=known.cut_off + 1)
+            )
             raise
         except Exception as error:  # noqa: BLE001 - a bug in one certificate stops no other
             return failure(error, self.tools, job.name, stage)
@@ -135,13 +175,13 @@ class Pipeline:
         if stage in standing.troubles or stage in standing.waiting:
             self.tools.store.change(name, lambda known: cleared(known, stage))
 
-    def record(self, name: str, stage: Stage, outcome: Outcome) -> None:
+    def record(self, name: str, stage: Stage, outcome: Outcome, due: Due | None = None) -> None:
         """Write an outcome, then tell of it."""
         now = self.tools.clock.now()
         if isinstance(outcome, Done) and not outcome.news:
             self.tools.store.change(name, lambda known: after(known, stage, outcome, now))
         else:
-            self.tools.store.record(name, stage, outcome, now)
+            self.tools.store.record(name, stage, outcome, now, due)
         self._tell(name, stage, outcome)
 
     def _tell(self, name: str, stage: Stage, seen: Look | Outcome) -> None:
@@ -183,7 +223,11 @@ class Pipeline:
 
     def poll(self, name: str, cert_id: str, *, by_hand: bool) -> None:
         """Ask the authority for the renewal window, and keep what it says."""
-        answer = self.tools.authority(self.wanted[name].authority).renewal_info(cert_id)
+        authority = self.tools.authority(self.wanted[name].authority)
+        answer = authority.renewal_info(cert_id)
+        self.asked.add(self.wanted[name].authority)
+        if abs(authority.skew() or timedelta(0)) > self.most_skew:
+            return  # no time that was reckoned by this clock is kept
         now, share = self.tools.clock.now(), self.tools.randomness.share()
 
         def polled(known: Standing) -> Standing:
@@ -199,6 +243,17 @@ class Pipeline:
                 selected=str(renewal.selected), next_poll=str(renewal.next_poll),
                 trouble=renewal.trouble, explanation_url=renewal.explanation_url,
             )  # fmt: skip
+
+    def look_at_clocks(self) -> None:
+        """Say where an authority's clock and ours are apart, once for each."""
+        for name in sorted(self.asked):
+            skew = self.tools.authority(name).skew()
+            if skew is not None and abs(skew) > NOTICED:
+                self.tools.events.say(
+                    "error" if abs(skew) > self.most_skew else "warning",
+                    "clocks differ", certificate="", stage="order", authority=name,
+                    ours=f"{told(skew)}", bound=str(self.most_skew),
+                )  # fmt: skip
 
 
 def family(wanted: Wanted) -> tuple[str, str]:

@@ -31,7 +31,8 @@ from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Holding, Pending, Trace
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Outcome
+from everleaf.core.limits import Claim, Entry, Limit, Turn
+from everleaf.core.outcome import Due, Outcome
 from everleaf.core.standing import Standing
 from everleaf.core.wanted import KeyType, Wanted
 from everleaf.core.window import Answer
@@ -102,8 +103,10 @@ class Store(Protocol):
         """All certificates with a standing, sorted."""
         ...
 
-    def record(self, name: str, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
-        """Write an outcome into standing and history, and return the new standing."""
+    def record(
+        self, name: str, stage: Stage, outcome: Outcome, now: datetime, due: Due | None = None
+    ) -> Standing:
+        """Write an outcome into standing and history, with why it was due; the new standing."""
         ...
 
     def change(
@@ -120,12 +123,32 @@ class Store(Protocol):
         """Write failures; `Attempts()` forgets them."""
         ...
 
-    def limited_until(self, authority: str) -> datetime | None:
-        """The `Retry-After` of a 429 for our account at this authority."""
+    def limited_until(self, account: str) -> datetime | None:
+        """The `Retry-After` of a 429 for this account."""
         ...
 
-    def set_limited(self, authority: str, until: datetime) -> None:
+    def set_limited(self, account: str, until: datetime) -> None:
         """Keep such a `Retry-After`; an earlier one than the known one changes nothing."""
+        ...
+
+    def counted(self, account: str) -> tuple[Entry, ...]:
+        """What counted against limits of this account in the last 31 days, oldest first."""
+        ...
+
+    def count(self, account: str, entries: Sequence[Entry]) -> None:
+        """Write down what counts, before it is sent where that can be."""
+        ...
+
+    def claim(self, account: str, claim: Claim, limits: Sequence[Limit], now: datetime) -> Turn:
+        """A turn within the limits; where it is `now`, the order is counted in the same instant."""
+        ...
+
+    def noted(self, key: str) -> str:
+        """What was noted for the whole state; empty: nothing."""
+        ...
+
+    def note(self, key: str, text: str) -> None:
+        """Note it; the same again writes nothing."""
         ...
 
     def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
@@ -310,6 +333,10 @@ class Authority(Protocol):
 
     def has_renewal_info(self) -> bool:
         """Whether the directory names a renewalInfo resource (RFC 9773, section 3)."""
+        ...
+
+    def skew(self) -> timedelta | None:
+        """Its clock minus ours, by the `Date` of its last answer; None: nothing was heard."""
         ...
 
     def renewal_info(self, cert_id: str) -> Answer:

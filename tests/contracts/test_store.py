@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from everleaf.core.backoff import Attempts
+from everleaf.core.identifiers import parse
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Back, Done, Failed, Waiting
+from everleaf.core.limits import Claim, Entry, Kind, Limit
+from everleaf.core.outcome import Back, Done, Due, Failed, Waiting
 from everleaf.core.standing import Observation, Sight, Standing, Taken
 from everleaf.core.window import Renewal
 from everleaf.errors import Actor, Fault
@@ -108,14 +110,14 @@ def test_an_outcome_goes_into_standing_and_history(store: Store, reopen: Open) -
         FAULT, NOW, NOW + timedelta(hours=1),
     )  # fmt: skip
     assert standing.waiting == {Stage.VALIDATE: NOW}
-    store.record("www", Stage.ORDER, Done("made"), NOW)
+    store.record("www", Stage.ORDER, Done("made"), NOW, Due("10 days left", "fallback"))
     standing = store.record("www", Stage.VALIDATE, Back("void"), NOW)
     assert standing.is_clear
     told = [(one.stage, one.what, dict(one.detail)) for one in reopen().history("www")]
     assert told == [
         ("order", "failed", {"code": "no-such-file", "fault": str(FAULT)}),
         ("validate", "waiting", {"why": "the authority", "until": NOW.isoformat()}),
-        ("order", "done", {"note": "made"}),
+        ("order", "done", {"note": "made", "reason": "fallback", "because": "10 days left"}),
         ("validate", "begun again", {"why": "void"}),
     ]
 
@@ -149,6 +151,52 @@ def test_the_latest_limit_holds(store: Store, reopen: Open) -> None:
     store.set_limited("ca", later)
     assert reopen().limited_until("ca") == later
     assert store.limited_until("other") is None
+
+
+LIMITS = (Limit(kind=Kind.ORDERS, count=2, span=timedelta(hours=1)),)
+
+
+def test_what_counts_is_kept_for_its_account(store: Store, reopen: Open) -> None:
+    later = NOW + timedelta(minutes=5)
+    one = Entry(kind=Kind.FAILURES, key="a.test", at=later)
+    two = Entry(kind=Kind.CERTIFICATES, key="dns:a.test", at=NOW)
+    store.count("me", [one])
+    store.count("me", [two])
+    store.count("me", [])
+    assert reopen().counted("me") == (two, one)
+    assert reopen().counted("another") == ()
+
+
+def test_what_is_older_than_any_limit_looks_back_is_forgotten(store: Store) -> None:
+    store.count("me", [Entry(kind=Kind.ORDERS, key="", at=NOW)])
+    late = Entry(kind=Kind.ORDERS, key="", at=NOW + timedelta(days=32))
+    store.count("me", [late])
+    assert store.counted("me") == (late,)
+
+
+def test_an_order_is_counted_with_its_turn_and_not_without_one(store: Store, reopen: Open) -> None:
+    claim = Claim(name="www", identifiers=(parse("a.test"),))
+    assert [store.claim("me", claim, LIMITS, NOW).at for _ in range(3)] == [
+        NOW, NOW, NOW + timedelta(hours=1),
+    ]  # fmt: skip
+    assert len(reopen().counted("me")) == 2
+    assert store.claim("another", claim, LIMITS, NOW).at == NOW
+    assert store.claim("me", replace(claim, exempt=True), LIMITS, NOW).at == NOW
+    assert len(reopen().counted("me")) == 2
+
+
+def test_turns_side_by_side_never_exceed_the_limit(store: Store) -> None:
+    claim = Claim(name="www", identifiers=(parse("a.test"),))
+    with ThreadPoolExecutor(8) as pool:
+        turns = pool.map(lambda _: store.claim("me", claim, LIMITS, NOW), range(32))
+        assert sum(one.at == NOW for one in turns) == 2
+
+
+def test_notes_are_kept(store: Store, reopen: Open) -> None:
+    assert store.noted("wake") == ""
+    for text in ("3600", "3600", "7200"):
+        store.note("wake", text)
+        assert reopen().noted("wake") == text
 
 
 def test_what_is_forgotten_is_gone_and_the_others_stay(store: Store, reopen: Open) -> None:

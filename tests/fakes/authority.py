@@ -51,6 +51,7 @@ class MemoryAuthority:
         reuse: whether a valid authorization serves later orders of the same identifier.
         windows: answers for single CertIDs, instead of the last third of the lifetime.
         calls: every call, by method.
+        ahead: its clock minus ours.
     """
 
     clock: Clock
@@ -63,6 +64,7 @@ class MemoryAuthority:
     reuse: bool = False
     windows: dict[str, Answer] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    ahead: timedelta = timedelta(0)
     hierarchy: Hierarchy = field(default_factory=Hierarchy, repr=False)
     _faults: list[tuple[str, Exception, bool]] = field(default_factory=list)
     _orders: dict[str, Order] = field(default_factory=dict)
@@ -88,7 +90,15 @@ class MemoryAuthority:
         return len(self._orders)
 
     def account(self) -> str:
-        return self._called("account", lambda: f"{_BASE}/account/{self._thumbprint[:8]}")
+        return self._called("account", lambda: self.url)
+
+    @property
+    def url(self) -> str:
+        """Our account's."""
+        return f"{_BASE}/account/{self._thumbprint[:8]}"
+
+    def skew(self) -> timedelta | None:
+        return self.ahead if self.calls else None
 
     def has_renewal_info(self) -> bool:
         return self.offers_renewal_info

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from everleaf.core.identifiers import parse
+from everleaf.core.limits import Limit
 from everleaf.core.wanted import Endpoint, Wanted
 from everleaf.orchestrator import Orchestrator, Report
 from everleaf.pipeline import Pipeline
@@ -43,6 +44,7 @@ class Bench:
     wanted: dict[str, Wanted] = field(default_factory=dict)
     wake: timedelta = timedelta(hours=1)
     trusts: bool = True
+    published: tuple[Limit, ...] = ()
     shelf: DiskShelf = field(init=False)
     store: SqliteStore = field(init=False)
     ca: MemoryAuthority = field(init=False)
@@ -72,6 +74,14 @@ class Bench:
 
     def solver(self, name: str) -> MemorySolver:
         return MemorySolver(name, self.ca.responses)
+
+    def account(self, authority: str) -> str:
+        """Our account's URL, once there is one."""
+        return self.ca.url if "account" in self.ca.calls else authority
+
+    def limits(self, authority: str) -> tuple[Limit, ...]:
+        del authority
+        return self.published
 
     def roots(self, authority: str) -> tuple[bytes, ...]:
         del authority

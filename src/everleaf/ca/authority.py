@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from everleaf.ca import orders, renewalinfo
@@ -63,6 +64,10 @@ class AcmeAuthority:
     def has_renewal_info(self) -> bool:
         """Whether the directory names a renewalInfo resource (RFC 9773, section 3)."""
         return self._session.directory().renewal_info is not None
+
+    def skew(self) -> timedelta | None:
+        """Its clock minus ours, by the `Date` of its last answer."""
+        return self._session.skew
 
     def renewal_info(self, cert_id: str) -> Answer:
         """Ask for the window, unauthenticated (RFC 9773, section 4.1). Never raises."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from everleaf.ca.answer import Answer
+from everleaf.ca.quirks import is_narrow
 from everleaf.ca.wire import Again, LostError
 from everleaf.errors import Actor, AuthorityError, Problem, Subproblem
 
@@ -106,6 +107,7 @@ def refusal(answer: Answer, doing: str, now: datetime) -> AuthorityError:
         retry_at=answer.retry_at(now),
         remedy=remedy,
         actor=actor,
+        narrow=is_narrow(answer.url, problem.detail),
     )
     if error.limited:
         _amend(error, code="rate-limited", what=f"the authority limits us: cannot {doing} now")

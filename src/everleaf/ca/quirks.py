@@ -14,15 +14,29 @@ class Quirk:
         host: of its directory.
         longest_poll: a longer `Retry-After` on orders and authorizations is not meant, and left
             out; None: all are meant.
+        narrow_limits: words in a 429 that is about these identifiers, not the whole account.
         source: where it can be read.
     """
 
     host: str
     longest_poll: timedelta | None = None
+    narrow_limits: tuple[str, ...] = ()
     source: str
 
 
+_BOULDERS_NARROW = ("already issued for", "failed authorizations")
+
 ROWS: tuple[Quirk, ...] = (
+    Quirk(
+        host="acme-v02.api.letsencrypt.org",
+        narrow_limits=_BOULDERS_NARROW,
+        source="https://letsencrypt.org/docs/rate-limits/",
+    ),
+    Quirk(
+        host="acme-staging-v02.api.letsencrypt.org",
+        narrow_limits=_BOULDERS_NARROW,
+        source="https://letsencrypt.org/docs/rate-limits/",
+    ),
     Quirk(
         host="acme.zerossl.com",
         longest_poll=timedelta(minutes=10),
@@ -43,3 +57,9 @@ def look_again(
         if row.host == host and row.longest_poll and retry_at - now > row.longest_poll:
             return None
     return retry_at
+
+
+def is_narrow(url: str, detail: str, rows: Sequence[Quirk] = ROWS) -> bool:
+    """Whether a limit, by its words, is that of the order's identifiers alone."""
+    host = urlsplit(url).hostname
+    return any(row.host == host and words in detail for row in rows for words in row.narrow_limits)

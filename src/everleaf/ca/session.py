@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
@@ -73,7 +74,10 @@ class Post:
 
 
 class Session:
-    """Speaks with one authority. Safe to use from several threads."""
+    """Speaks with one authority. Safe to use from several threads.
+
+    `skew`: the authority's clock minus ours, by its last answer that had a `Date`.
+    """
 
     def __init__(self, directory_url: str, *, clock: Clock, ca_file: Path | None = None) -> None:
         """Nothing is fetched yet."""
@@ -82,6 +86,7 @@ class Session:
         self._wire = Wire(clock, ca_file)
         self._nonces: deque[str] = deque(maxlen=_NONCES_KEPT)
         self._directory: Directory | None = None
+        self.skew: timedelta | None = None
         self._mutex = Lock()
 
     def directory(self) -> Directory:
@@ -109,7 +114,7 @@ class Session:
             answer = self._wire.send(
                 Request(method="GET", url=url, headers={"Accept": JSON}, fresh=fresh)
             )
-            self._keep_nonce(answer)
+            self._keep(answer)
             if not _redirects(answer):
                 return self._checked(answer, doing, Effect.NONE)
             there = answer.location(doing)
@@ -162,7 +167,7 @@ class Session:
                 fresh=fresh,
             )
         )
-        self._keep_nonce(answer)
+        self._keep(answer)
         return self._checked(answer, post.doing, post.effect)
 
     def _checked(self, answer: Answer, doing: str, effect: Effect) -> Answer:
@@ -198,7 +203,11 @@ class Session:
             raise malformed(answer, "give a nonce", f"the nonce is {nonce[:80]!r}")
         return nonce
 
-    def _keep_nonce(self, answer: Answer) -> None:
+    def _keep(self, answer: Answer) -> None:
+        at = answer.date()
+        if at is not None:
+            # The header counts whole seconds.
+            self.skew = at - self._clock.now().replace(microsecond=0)
         nonce = answer.headers.get("replay-nonce", "")
         if _is_base64url(nonce):
             self._nonces.append(nonce)

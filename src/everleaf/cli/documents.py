@@ -5,12 +5,13 @@ from datetime import datetime
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
-from everleaf.core.schedule import decide
+from everleaf.core.schedule import times
 from everleaf.core.standing import Observation
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
 from everleaf.orchestrator import Report
 from everleaf.ports import Event
+from everleaf.stages import order
 
 VERSION = 1
 Document = dict[str, object]
@@ -59,34 +60,46 @@ def seen(one: Look | Outcome) -> Document:
 
 def renewal(job: Job) -> Document:
     """When the next order is due, and why; the authority's window where it is known."""
-    newest = job.holding.newest
-    decision = decide(
-        newest,
-        job.wanted.ask,
-        job.standing.renewal,
-        job.now,
-        wake=job.wake,
-        renew_before=job.wanted.renew_before,
-    )
+    newest, decision = job.holding.newest, job.decision()
     known = job.standing.renewal
-    window = known.window if known and newest and known.cert_id == newest.cert_id else None
+    if known and (newest is None or known.cert_id != newest.cert_id):
+        known = None
+    window = known.window if known else None
+    life = times(newest, job.wanted) if newest else None
     return {
         "due": decision.due,
         "at": moment(decision.at),
         "reason": decision.reason.value,
         "why": decision.why,
         "window": {"start": moment(window.start), "end": moment(window.end)} if window else None,
-        "next_poll": moment(known.next_poll) if known else None,
+        "selected": moment(known.selected) if known else None,
         "explanation_url": (known.explanation_url or None) if known else None,
+        "next_poll": moment(known.next_poll) if known else None,
+        "last_answer": moment(known.last_good) if known else None,
+        "trouble": (known.trouble or None) if known else None,
+        "fallback": moment(life.fallback) if life else None,
+        "emergency": moment(life.emergency) if life else None,
+        "end": moment(life.end) if life else None,
+        "wake_interval": int(job.wake.total_seconds()),
+        "backoff": {
+            "failures": job.attempts.failures,
+            "last": moment(job.attempts.last),
+            "until": moment(order.backoff(job)),
+        },
+        "limited_until": moment(job.limited_until),
+        "turn": moment(job.turn.at) if job.turn and job.turn.why else None,
     }
 
 
 def plan(job: Job, looks: dict[Stage, Look]) -> Document:
     """What a run would do for one certificate."""
     first = next(((stage, one) for stage, one in looks.items() if not isinstance(one, Idle)), None)
+    due = next((one for one in looks.values() if isinstance(one, Due)), None)
     return {
         "name": job.name,
-        "due": any(isinstance(one, Due) for one in looks.values()),
+        "due": due is not None,
+        "code": due.code if due else None,
+        "why": due.why if due else None,
         "next_stage": first[0].value if first else None,
         "stages": {stage.value: seen(one) for stage, one in looks.items()},
         "renewal": renewal(job),

@@ -4,6 +4,7 @@ import click
 
 from everleaf.cli import WRONG, Context, console, documents, session
 from everleaf.core.outcome import Due, Held
+from everleaf.orchestrator import by_urgency
 
 
 @click.command("plan")
@@ -16,6 +17,9 @@ def command(context: Context, names: tuple[str, ...], *, as_json: bool) -> int:
     picked = session.chosen(names, settings)
     tools = session.tools_for(context, settings, reading=True)
     pipeline = session.pipeline_of(settings, tools)
+    jobs = by_urgency([pipeline.read(name) for name in picked])
+    pipeline.allot(jobs)
+    picked = tuple(job.name for job in jobs)
     status = WRONG if settings.faults else 0
     if as_json:
         plans = [documents.plan(pipeline.read(name), pipeline.looks(name)) for name in picked]

@@ -3,10 +3,11 @@
 import difflib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import click
 
@@ -52,15 +53,23 @@ def tools_for(
     )
 
 
-def pipeline_of(settings: Settings, tools: Workshop, *, force: bool = False) -> Pipeline:
+def pipeline_of(
+    settings: Settings,
+    tools: Workshop,
+    *,
+    force: bool = False,
+    waits_until: datetime | None = None,
+) -> Pipeline:
     """A pipeline for all certificates of the configuration."""
     return Pipeline(
         wanted=settings.certificates,
         stages=STAGES,
         tools=tools,
-        wake=settings.wake_interval,
+        wake=tools.wake(),
         started=tools.clock.now(),
+        most_skew=settings.max_clock_skew,
         force=force,
+        waits_until=waits_until,
     )
 
 
@@ -79,8 +88,9 @@ def rehearsal_of(settings: Settings, tools: Workshop, names: Sequence[str]) -> P
         wanted=wanted,
         stages=REHEARSAL,
         tools=tools,
-        wake=settings.wake_interval,
+        wake=tools.wake(),
         started=tools.clock.now(),
+        most_skew=settings.max_clock_skew,
         force=True,
     )
 
@@ -106,13 +116,25 @@ def chosen(names: Sequence[str], settings: Settings) -> tuple[str, ...]:
 @contextmanager
 def stoppable(tools: Workshop) -> Iterator[None]:
     """SIGTERM and SIGINT end waiting and processes; the next run resumes what is under way."""
+    with stoppable_by(tools.clock.stop):
+        yield
 
-    def stop(number: int, _frame: object) -> None:
-        tools.clock.stop()
+
+@contextmanager
+def stoppable_by(end: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `end`, in nested ones all of them; a second SIGINT kills."""
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(number: int, frame: object) -> None:
+        end()
+        outer: Any = before.get(signal.Signals(number))
+        if getattr(outer, "stops", False):
+            outer(number, frame)
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
+    stop.stops = True  # type: ignore[attr-defined]  # so that an inner one knows it
+    before |= {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

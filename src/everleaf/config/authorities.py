@@ -1,8 +1,11 @@
 """Authorities that are known by name: their directories, and where one rehearses."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+
+from everleaf.core.limits import Kind, Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +15,9 @@ class Known:
     Attributes:
         staging: the name of the row at which a rehearsal takes place.
         roots: a file beside this module with the roots of a staging authority.
+        limits: what is published for one account (orders, certificates for one set of names,
+            failed validations of one name); limits that need a list of public suffixes are left
+            to the authority's answer.
         binding: whether accounts are bound to an outside one (RFC 8555, section 7.3.4).
         source: where this is published.
     """
@@ -20,19 +26,36 @@ class Known:
     source: str
     staging: str | None = None
     roots: str | None = None
+    limits: tuple[Limit, ...] = ()
     binding: bool = False
 
+
+_HOUR, _WEEK = timedelta(hours=1), timedelta(days=7)
+
+# https://letsencrypt.org/docs/rate-limits/
+_LETSENCRYPT = (
+    Limit(kind=Kind.ORDERS, count=300, span=3 * _HOUR),
+    Limit(kind=Kind.CERTIFICATES, count=5, span=_WEEK),
+    Limit(kind=Kind.FAILURES, count=5, span=_HOUR),
+)
+# https://letsencrypt.org/docs/staging-environment/
+_STAGING = (
+    Limit(kind=Kind.ORDERS, count=1500, span=3 * _HOUR),
+    Limit(kind=Kind.FAILURES, count=60, span=_HOUR),
+)
 
 KNOWN: dict[str, Known] = {
     "letsencrypt": Known(
         directory="https://acme-v02.api.letsencrypt.org/directory",
         staging="letsencrypt-staging",
+        limits=_LETSENCRYPT,
         source="https://letsencrypt.org/docs/acme-protocol-updates/",
     ),
     "letsencrypt-staging": Known(
         directory="https://acme-staging-v02.api.letsencrypt.org/directory",
         staging="letsencrypt-staging",
         roots="letsencrypt-staging.pem",
+        limits=_STAGING,
         source="https://letsencrypt.org/docs/staging-environment/",
     ),
     "google": Known(

@@ -18,7 +18,9 @@ from everleaf.config.settings import (
     Webroot,
 )
 from everleaf.config.values import address_port, duration
+from everleaf.core.limits import Kind, Limit
 
+_MINUTE, _LONGEST_SPAN = timedelta(minutes=1), timedelta(days=31)
 _LISTEN = ("0.0.0.0:80", "[::]:80")
 
 
@@ -113,7 +115,26 @@ def _authority(name: str, table: schema.AuthorityTable, report: Report) -> Autho
         staging=table.staging or (known.staging if known else None),
         contact=tuple(table.contact),
         terms_of_service_agreed=table.terms_of_service_agreed,
+        limits=_limits(table, known, key, report),
     )
+
+
+def _limits(
+    table: schema.AuthorityTable, known: authorities.Known | None, key: Key, report: Report
+) -> tuple[Limit, ...]:
+    if table.limits is None:
+        return known.limits if known else ()
+    found = []
+    for kind in Kind:
+        text = getattr(table.limits, kind.value)
+        if text is not None:
+            count, _, span_text = text.partition(" in ")
+            length = duration(span_text)
+            if int(count) == 0 or not _MINUTE <= length <= _LONGEST_SPAN:
+                remedy = "write one or more in a minute to 31 days, as in 300 in 3h"
+                report.add((*key, "limits", kind.value), f"{text!r} is no limit", remedy)
+            found.append(Limit(kind=kind, count=int(count), span=length))
+    return tuple(found)
 
 
 def _implied(name: str, of: AuthoritySettings) -> AuthoritySettings:
@@ -123,6 +144,7 @@ def _implied(name: str, of: AuthoritySettings) -> AuthoritySettings:
         directory=known.directory,
         trust_file=authorities.roots_file(known),
         staging=known.staging,
+        limits=known.limits,
         contact=of.contact,
         terms_of_service_agreed=of.terms_of_service_agreed,
     )

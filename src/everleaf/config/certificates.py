@@ -13,7 +13,7 @@ from everleaf.config.faults import BadValueError, Key, meant
 from everleaf.config.report import Report
 from everleaf.config.values import address, duration, key_mode, share
 from everleaf.core.identifiers import Identifier, Kind, parse
-from everleaf.core.wanted import Copy, CopyKind, Endpoint, KeyType, RenewBefore, Wanted
+from everleaf.core.wanted import EMERGENCY, Copy, CopyKind, Endpoint, KeyType, RenewBefore, Wanted
 from everleaf.errors import OperatorError
 
 _DAY = timedelta(days=1)
@@ -54,7 +54,8 @@ def build(name: str, table: schema.CertificateTable, known: Known, report: Repor
         keep_versions=one.value("keep_versions") or 3,
         grace=one.span("grace", "30s"),
         confirm_every=one.span("confirm_every", "6h"),
-        renew_before=one.renew_before(),
+        renew_before=one.threshold("renew_before"),
+        emergency=one.threshold("emergency") or EMERGENCY,
     )
 
 
@@ -191,8 +192,8 @@ class _Certificate:
     def span(self, field: str, default: str) -> timedelta:
         return span(self.value(field) or default, self.place(field), self.report)
 
-    def renew_before(self) -> RenewBefore | None:
-        text = self.value("renew_before")
+    def threshold(self, field: str) -> RenewBefore | None:
+        text = self.value(field)
         if text is None:
             return None
         try:
@@ -200,11 +201,11 @@ class _Certificate:
                 return RenewBefore(share=share(text))
             value = duration(text)
         except BadValueError as error:
-            self.report.take(self.place("renew_before"), error)
+            self.report.take(self.place(field), error)
             return None
         if value < _DAY / 24:
             remedy = "make it at least an hour"
-            self.report.add(self.place("renew_before"), f"{text} is too short", remedy)
+            self.report.add(self.place(field), f"{text} is too short", remedy)
         return RenewBefore(span=value)
 
 

@@ -34,7 +34,11 @@ def load(path: Path) -> Settings:
     second, minute = timedelta(seconds=1), timedelta(minutes=1)
     deadline = building.span(settings.deadline, ("settings", "deadline"), report, least=second)
     wake_key = ("settings", "wake_interval")
-    wake = building.span(settings.wake_interval, wake_key, report, least=minute)
+    wake = None
+    if settings.wake_interval is not None:
+        wake = building.span(settings.wake_interval, wake_key, report, least=minute)
+    skew_key = ("settings", "max_clock_skew")
+    skew = building.span(settings.max_clock_skew, skew_key, report, least=minute)
     alert = building.alert(main.alert or schema.AlertTable(), report)
     authorities = building.all_authorities(main)
     solvers = building.all_solvers(main)
@@ -57,6 +61,7 @@ def load(path: Path) -> Settings:
         deadline=deadline,
         batch_wait=building.span(settings.batch_wait, ("settings", "batch_wait"), report),
         wake_interval=wake,
+        max_clock_skew=skew,
         alert=alert,
         authorities=authorities,
         solvers=solvers,

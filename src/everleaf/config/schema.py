@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from everleaf.config.values import host_port
 
 Duration = Annotated[str, Field(pattern=r"^\d+\s*[smhd]$", examples=["30s", "6h", "3d"])]
+Rate = Annotated[str, Field(pattern=r"^\d{1,9} in \d{1,9}\s*[smhd]$", examples=["300 in 3h"])]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -33,7 +34,13 @@ class SettingsTable(Table):
         default="30s",
         description="How long a finished certificate waits for others to be deployed with.",
     )
-    wake_interval: Duration = Field(default="24h", description="How often run is started.")
+    wake_interval: Duration | None = Field(
+        default=None,
+        description="How often run is started; from the systemd timer where nothing is said.",
+    )
+    max_clock_skew: Duration = Field(
+        default="10m", description="No decision is made on a clock that is off by more."
+    )
 
 
 class AlertTable(Table):
@@ -44,6 +51,18 @@ class AlertTable(Table):
     )
     days: list[Annotated[int, Field(ge=1, le=3650)]] = Field(
         default_factory=lambda: [14, 7, 3, 1], description="Marks before the end, in days."
+    )
+
+
+class LimitsTable(Table):
+    """What one account may do; nothing said: no such limit."""
+
+    orders: Rate | None = Field(default=None, description="New orders of the account.")
+    certificates: Rate | None = Field(
+        default=None, description="Certificates for exactly the same names."
+    )
+    failures: Rate | None = Field(
+        default=None, description="Failed validations of one name or address."
     )
 
 
@@ -60,6 +79,9 @@ class AuthorityTable(Table):
     ca_file: str | None = Field(default=None, description="Trust for the directory's own TLS, PEM.")
     trust_file: str | None = Field(default=None, description="Roots of issued chains, PEM.")
     staging: str | None = Field(default=None, description="The authority that --dry-run uses.")
+    limits: LimitsTable | None = Field(
+        default=None, description="What it publishes; known for Let's Encrypt."
+    )
 
 
 class SolverTable(Table):
@@ -144,6 +166,9 @@ class CertificateDefaults(Table):
     confirm_every: Duration | None = Field(default=None, description="How old a look may grow; 6h.")
     renew_before: str | None = Field(
         default=None, description='The fallback threshold: "30d" or "33%"; a third of the lifetime.'
+    )
+    emergency: str | None = Field(
+        default=None, description='From here on nothing holds renewal back: "2d" or "5%"; 5%.'
     )
 
 

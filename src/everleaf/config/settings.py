@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from everleaf.config.faults import ConfigFault
+from everleaf.core.limits import Limit
 from everleaf.core.wanted import Wanted
 
 
@@ -20,6 +21,7 @@ class AuthoritySettings:
     staging: str | None = None
     contact: tuple[str, ...] = ()
     terms_of_service_agreed: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Settings:
     """The whole configuration.
 
     Attributes:
+        wake_interval: None: that of the systemd timer that started us, or unknown.
         faults: of included files, whose certificates are left out.
         files: all that were read.
     """
@@ -71,7 +74,8 @@ class Settings:
     jobs: int
     deadline: timedelta
     batch_wait: timedelta
-    wake_interval: timedelta
+    wake_interval: timedelta | None
+    max_clock_skew: timedelta
     alert: AlertSettings
     authorities: Mapping[str, AuthoritySettings]
     solvers: Mapping[str, HttpListener | Webroot]

@@ -8,7 +8,7 @@ TEXT = """\
 
 [settings]
 # state_dir = "/var/lib/everleaf"       # keys, versions, state; a local file system
-# wake_interval = "24h"                 # how often 'everleaf run' is started; tell it the truth
+# wake_interval = "4h"                  # how often cron starts 'everleaf run'; a timer is asked
 
 # Let's Encrypt; its staging directory is used by --dry-run.
 [authorities.letsencrypt]

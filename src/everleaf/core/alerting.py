@@ -14,6 +14,7 @@ class Kind(StrEnum):
     FAILING = "failing"
     RECOVERED = "recovered"
     EXPIRING = "expiring"
+    EMERGENCY = "emergency"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +28,18 @@ class Alert:
 
 
 def due(
-    standing: Standing, serving: Version | None, marks: tuple[int, ...], now: datetime
+    standing: Standing,
+    serving: Version | None,
+    marks: tuple[int, ...],
+    now: datetime,
+    urgent: str = "",
 ) -> tuple[tuple[Alert, Told], ...]:
     """The alerts to send now, each with what is to be remembered once it was sent.
 
     Args:
         serving: the version in use, whose days are counted; a placeholder's are not.
         marks: days before the end, in any order.
+        urgent: why it is past its emergency threshold, where it is; told once for a version.
     """
     found: list[tuple[Alert, Told]] = []
     told = standing.told
@@ -53,6 +59,10 @@ def due(
         if fresh:
             told = replace(told, marks=passed)
             found.append((_expiring(standing.name, serving, min(fresh), now), told))
+        if urgent and told.emergency != serving.id:
+            told = replace(told, emergency=serving.id)
+            alert = Alert(kind=Kind.EMERGENCY, certificate=standing.name, what=urgent)
+            found.append((alert, told))
     return tuple(found)
 
 

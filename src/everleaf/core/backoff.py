@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 STEPS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100))
 DAILY = timedelta(days=1)
 HOURLY = timedelta(hours=1)
+MORE = 4
 _JITTER = 0.1
 
 
@@ -23,17 +24,25 @@ class Attempts:
 
 
 def next_attempt(
-    attempts: Attempts, key: str, ceiling: timedelta = DAILY, steps: tuple[timedelta, ...] = STEPS
+    attempts: Attempts, key: str, ceiling: timedelta = DAILY, end: datetime | None = None
 ) -> datetime | None:
     """The first moment at which another attempt is allowed; None: at once.
 
     The jitter, up to a tenth later, is taken from `key` and the count, so that every process
     comes to the same answer.
+
+    Args:
+        ceiling: the longest wait.
+        end: when it is too late: the wait always leaves time for `MORE` attempts like this one,
+            so that they come closer together towards the end.
     """
     if attempts.failures == 0 or attempts.last is None:
         return None
-    wait = steps[attempts.failures - 1] if attempts.failures <= len(steps) else ceiling
-    return attempts.last + min(wait, ceiling) * (1 + _JITTER * _share(key, attempts.failures))
+    wait = STEPS[attempts.failures - 1] if attempts.failures <= len(STEPS) else ceiling
+    wait = min(wait, ceiling)
+    if end is not None and end > attempts.last:
+        wait = min(wait, max(STEPS[0], (end - attempts.last) / (MORE + 1)))
+    return attempts.last + wait * (1 + _JITTER * _share(key, attempts.failures))
 
 
 def _share(key: str, count: int) -> float:

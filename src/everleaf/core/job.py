@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from everleaf.core.backoff import Attempts
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier
+from everleaf.core.limits import Claim, Limit, Turn
+from everleaf.core.schedule import Decision, Moment, decide
 from everleaf.core.standing import Rejection, Standing
 from everleaf.core.wanted import Wanted
 
@@ -81,8 +83,13 @@ class Job:
 
     Attributes:
         attempts: failures for this set of identifiers (RFC 9773, section 4.2).
-        limited_until: the `Retry-After` of a 429 for this authority and account.
-        wake: time until the next run is expected.
+        account: what limits are kept for: our account's URL, or the authority's name before that.
+        limited_until: the `Retry-After` of a 429 for this account.
+        limits: what the authority publishes, and we count.
+        turn: when an order of ours is within these limits.
+        wake: time from this run to the next.
+        waits_until: until then this run can wait for a selected time.
+        most_skew: no decision is made on a clock that is off by more.
         hooks: digest of each terminator's hook, by terminator.
         started: when this run began; a reload since then has its grace.
         blocked_by: another certificate with an order under way for the same identifiers.
@@ -95,8 +102,13 @@ class Job:
     now: datetime
     started: datetime
     attempts: Attempts = field(default_factory=Attempts)
+    account: str = ""
     limited_until: datetime | None = None
+    limits: tuple[Limit, ...] = ()
+    turn: Turn | None = None
     wake: timedelta = timedelta(days=1)
+    waits_until: datetime | None = None
+    most_skew: timedelta = timedelta(minutes=10)
     hooks: tuple[tuple[str, str], ...] = ()
     blocked_by: str = ""
     force: bool = False
@@ -105,6 +117,32 @@ class Job:
     def name(self) -> str:
         """The certificate's name in the configuration."""
         return self.wanted.name
+
+    def decision(self) -> Decision:
+        """What the schedule says."""
+        moment = Moment(
+            now=self.now,
+            next_wake=self.started + self.wake,
+            waits_until=self.waits_until,
+            force=self.force,
+        )
+        return decide(self.holding.newest, self.wanted, self.standing.renewal, moment)
+
+    def predecessor(self) -> Version | None:
+        """The version that an order would replace, as far as disk and configuration tell.
+
+        Issued by the same authority, and sharing an identifier (RFC 9773, section 5).
+        """
+        newest = self.holding.newest
+        if newest is None or newest.cert_id is None or newest.authority != self.wanted.authority:
+            return None
+        return newest if set(newest.identifiers) & set(self.wanted.identifiers) else None
+
+    def claim(self) -> Claim:
+        """The order that would be placed; limits do not count it where ARI is known to hold."""
+        known, before = self.standing.renewal, self.predecessor()
+        exempt = bool(before and known and known.cert_id == before.cert_id and known.last_good)
+        return Claim(name=self.name, identifiers=self.wanted.identifiers, exempt=exempt)
 
     def refused(self) -> tuple[Rejection, ...]:
         """The rejections that still hold: neither hook nor deployment has changed since."""

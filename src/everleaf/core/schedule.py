@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from everleaf.core.certificate import Version
-from everleaf.core.wanted import RenewBefore
+from everleaf.core.identifiers import Identifier
+from everleaf.core.wanted import EMERGENCY, RenewBefore, Wanted
 from everleaf.core.window import STALE_AFTER, Renewal
 
 SHORT_LIFETIME = timedelta(days=10)
-EMERGENCY_SHARE = 1 / 20
+# A threshold longer than the lifetime would order at every run.
+_LARGEST_SHARE = 0.9
 
 
 class Reason(StrEnum):
@@ -19,8 +21,19 @@ class Reason(StrEnum):
     CHANGED = "changed"
     EMERGENCY = "emergency"
     ARI = "ari"
+    REVOKED_WINDOW = "revoked-window"
     FALLBACK = "fallback"
     FORCED = "forced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The moments of one certificate's life that do not depend on the authority's answer."""
+
+    fallback: datetime
+    rule: str
+    emergency: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +46,96 @@ class Decision:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The run that decides.
+
+    Attributes:
+        now: the time.
+        next_wake: when the next run is expected (RFC 9773, section 4.2).
+        waits_until: until then this run can wait for a selected time, and renew exactly then.
+        force: asked for by hand.
+    """
+
+    now: datetime
+    next_wake: datetime
+    waits_until: datetime | None = None
+    force: bool = False
+
+
 def decide(
-    newest: Version | None,
-    ask: str,
-    renewal: Renewal | None,
-    now: datetime,
-    *,
-    wake: timedelta,
-    renew_before: RenewBefore | None = None,
-    force: bool = False,
+    newest: Version | None, wanted: Wanted, renewal: Renewal | None, moment: Moment
 ) -> Decision:
     """Decide about the newest version that was ever issued.
 
     Args:
         newest: None: nothing was issued yet.
-        ask: fingerprint of what is wanted now.
         renewal: what the authority said; counts only where it is about `newest`.
-        wake: time until the next run, for RFC 9773, section 4.2.
     """
+    now = moment.now
     if newest is None:
         return Decision(True, now, Reason.MISSING, "no certificate has been issued yet")
-    if force:
+    if moment.force:
         return Decision(True, now, Reason.FORCED, "asked for by hand")
-    if newest.ask != ask:
-        why = "names, key type or authority were changed in the configuration"
-        return Decision(True, now, Reason.CHANGED, why)
-    left = newest.remaining(now)
-    emergency = newest.earliest_end - newest.lifetime * EMERGENCY_SHARE
-    if now >= emergency:
-        why = f"{_span(left)} left of {_span(newest.lifetime)}: under a twentieth"
+    if newest.ask != wanted.ask:
+        return Decision(True, now, Reason.CHANGED, changes(newest, wanted))
+    life = times(newest, wanted)
+    left = f"{_span(life.end - now)} left of {_span(newest.lifetime)}"
+    if now >= life.emergency:
+        why = f"{left}: nothing overrides renewal since {_day(life.emergency)}"
         return Decision(True, now, Reason.EMERGENCY, why)
-    fallback, rule = fallback_time(newest, renew_before)
     known = renewal if renewal and renewal.cert_id == newest.cert_id else None
-    if known and known.selected and known.window and _holds(known, fallback, now):
-        return _by_window(known, known.selected, now, wake)
-    due = now >= fallback
-    why = f"{_span(left)} left of {_span(newest.lifetime)}; due {rule}, on {_day(fallback)}"
-    return Decision(due, fallback, Reason.FALLBACK, why)
+    if known and known.selected and known.window and _holds(known, life.fallback, now):
+        return _by_window(known, known.selected, life, moment)
+    due = now >= life.fallback
+    why = f"{left}; due {life.rule}, on {_day(life.fallback)}"
+    return Decision(due, life.fallback, Reason.FALLBACK, why)
 
 
-def fallback_time(newest: Version, renew_before: RenewBefore | None) -> tuple[datetime, str]:
-    """When renewal is due without renewal information, and by which rule."""
-    end, life = newest.earliest_end, newest.lifetime
-    if renew_before and renew_before.span is not None:
-        # A threshold longer than the lifetime would order at every run.
-        span = min(renew_before.span, life * 0.9)
-        return end - span, f"{_span(span)} before the end"
-    share = renew_before.share if renew_before and renew_before.share is not None else None
+def times(newest: Version, wanted: Wanted) -> Times:
+    """Fallback and emergency of a version; the emergency never lies before the fallback."""
+    before, rule = _before(newest, wanted.renew_before)
+    emergency, _ = _before(newest, wanted.emergency)
+    end = newest.earliest_end
+    return Times(fallback=end - before, rule=rule, emergency=end - min(emergency, before), end=end)
+
+
+def urgency(newest: Version | None, now: datetime) -> float:
+    """The share of its lifetime that a certificate has left: the least is the most urgent.
+
+    One that was never issued comes after those that are about to expire, and before all others.
+    """
+    if newest is None:
+        return EMERGENCY.share or 0.0
+    return newest.remaining(now) / newest.lifetime
+
+
+def changes(newest: Version, wanted: Wanted) -> str:
+    """What was changed in the configuration since this version was ordered."""
+    if newest.authority != wanted.authority:
+        return f"the authority was changed from {newest.authority} to {wanted.authority}"
+    before, after = set(newest.identifiers), set(wanted.identifiers)
+    if before != after:
+        parts = {"new": after - before, "gone": before - after}
+        told = "; ".join(f"{word}: {_listed(found)}" for word, found in parts.items() if found)
+        return f"the names were changed: {told}"
+    return "key type or profile was changed in the configuration"
+
+
+def _listed(found: set[Identifier]) -> str:
+    return ", ".join(sorted(str(one) for one in found))
+
+
+def _before(newest: Version, wanted: RenewBefore | None) -> tuple[timedelta, str]:
+    """How long before the end a threshold lies, and by which rule."""
+    life = newest.lifetime
+    if wanted and wanted.span is not None:
+        span = min(wanted.span, life * _LARGEST_SHARE)
+        return span, f"{_span(span)} before the end"
+    share = wanted.share if wanted and wanted.share is not None else None
     if share is None:
         share = 1 / 2 if life < SHORT_LIFETIME else 1 / 3
-    return end - life * share, f"at {share:.0%} of the lifetime"
+    return life * share, f"at {share:.0%} of the lifetime"
 
 
 def _holds(known: Renewal, fallback: datetime, now: datetime) -> bool:
@@ -92,14 +145,21 @@ def _holds(known: Renewal, fallback: datetime, now: datetime) -> bool:
     return known.selected <= fallback or now - known.last_good < STALE_AFTER
 
 
-def _by_window(known: Renewal, selected: datetime, now: datetime, wake: timedelta) -> Decision:
-    due = selected < now + wake
+def _by_window(known: Renewal, selected: datetime, life: Times, moment: Moment) -> Decision:
+    now = moment.now
+    waits = moment.waits_until is not None and selected <= moment.waits_until
+    due = selected <= now or (selected < moment.next_wake and not waits)
     why = f"the authority's window, selected {_day(selected)}"
     if due and selected > now:
-        why += f", before the next run in {_span(wake)}"
+        why += f", before the next run, expected by {_day(moment.next_wake)}"
+    reason = Reason.ARI
+    if known.window and known.last_good and known.window.end <= min(known.last_good, life.fallback):
+        # It was over when we were told of it: nobody plans so for a certificate that may live.
+        reason = Reason.REVOKED_WINDOW
+        why = f"the authority wants it replaced at once: its window ended {_day(known.window.end)}"
     if known.explanation_url:
         why += f" (see {known.explanation_url})"
-    return Decision(due, selected, Reason.ARI, why)
+    return Decision(due, selected, reason, why)
 
 
 def _day(at: datetime) -> str:

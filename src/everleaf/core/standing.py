@@ -106,6 +106,7 @@ class Told:
     failing: bool = False
     marks: tuple[int, ...] = ()  # days to the end that were passed, of version
     version: str = ""
+    emergency: str = ""  # the version of whose emergency was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class Standing:
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
+        cut_off: runs in a row that ended while they were at work on it; it goes behind others.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Standing:
     observations: tuple[Observation, ...] = ()
     renewal: Renewal | None = None
     told: Told = field(default_factory=Told)
+    cut_off: int = 0
 
     @property
     def is_failing(self) -> bool:
@@ -165,6 +168,7 @@ class Standing:
 def after(standing: Standing, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
     """The standing once `outcome` has been written down."""
     before = standing.troubles.get(stage)
+    standing = replace(standing, cut_off=0)
     match outcome:
         case Done() | Back():
             return cleared(standing, stage)

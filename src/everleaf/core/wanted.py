@@ -1,7 +1,7 @@
 """What is wanted of one certificate: the value that the configuration produces."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -66,10 +66,13 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewBefore:
-    """The operator's own fallback threshold: a share of the lifetime, or a time before its end."""
+    """A threshold: a share of the lifetime, or a time before its end."""
 
     share: float | None = None
     span: timedelta | None = None
+
+
+EMERGENCY = RenewBefore(share=1 / 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,8 @@ class Wanted:
         endpoints: empty: not confirmed, by choice.
         confirm_every: how old an observation may grow; zero: look at every run.
         grace: how long after a reload an edge may still serve the old certificate.
+        renew_before: the operator's own fallback threshold.
+        emergency: from here on it is renewed whatever the authority suggests.
     """
 
     name: str
@@ -94,7 +99,8 @@ class Wanted:
     keep_versions: int = 3
     grace: timedelta = timedelta(seconds=30)
     confirm_every: timedelta = timedelta(hours=6)
-    renew_before: RenewBefore | None = field(default=None)
+    renew_before: RenewBefore | None = None
+    emergency: RenewBefore = EMERGENCY
 
     @property
     def ask(self) -> str:

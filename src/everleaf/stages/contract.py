@@ -4,6 +4,7 @@ from typing import Protocol
 
 from everleaf import ports
 from everleaf.core.job import Job
+from everleaf.core.limits import Limit
 from everleaf.core.outcome import Look, Outcome
 
 
@@ -67,6 +68,14 @@ class Tools(Protocol):
 
     def authority(self, name: str) -> ports.Authority:
         """The authority of this name in the configuration."""
+        ...
+
+    def account(self, authority: str) -> str:
+        """Our account's URL there, as far as it is known without asking; else its name."""
+        ...
+
+    def limits(self, authority: str) -> tuple[Limit, ...]:
+        """What this authority publishes, and we count."""
         ...
 
     def solver(self, name: str) -> ports.Solver:

@@ -1,17 +1,17 @@
 """Order: a fresh key on disk, then an order at the authority, with `replaces`."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from everleaf.core.backoff import next_attempt
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job, Pending
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome
-from everleaf.core.schedule import Decision, decide
+from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.errors import AuthorityError, UnreachableError
 from everleaf.ports import Authority, Order
 from everleaf.stages.abandon import abandon
+from everleaf.stages.clockwork import wrong_clock
 from everleaf.stages.contract import Tools
 
 _SENDINGS = 3
@@ -30,7 +30,7 @@ def look(job: Job) -> Look:
     elif pending:
         why, code = "an order was begun and its answer did not arrive", "resumed"
     else:
-        decision = schedule(job)
+        decision = job.decision()
         if not decision.due:
             return Idle(decision.why)
         why, code = decision.why, decision.reason.value
@@ -39,19 +39,6 @@ def look(job: Job) -> Look:
         return Due(why, code)
     # Until then the chain that failed is verified anew: the trust file may have been mended.
     return Idle(why) if code == "rejected" else held
-
-
-def schedule(job: Job) -> Decision:
-    """What the schedule says about this certificate."""
-    return decide(
-        job.holding.newest,
-        job.wanted.ask,
-        job.standing.renewal,
-        job.now,
-        wake=job.wake,
-        renew_before=job.wanted.renew_before,
-        force=job.force,
-    )
 
 
 def _chain_failed(job: Job) -> bool:
@@ -65,14 +52,27 @@ def _held(job: Job) -> Held | None:
         return Held(job.limited_until, f"{job.wanted.authority} limits us: its Retry-After is kept")
     if job.blocked_by:
         return Held(None, f"{job.blocked_by} has an order under way for the same identifiers")
-    key = key_of(job.wanted.identifiers)
-    until = next_attempt(job.attempts, key)
+    wait = job.standing.waiting.get(Stage.ORDER)
+    if wait and wait > job.now and not job.force:
+        return Held(wait, "the authority's limits leave no room for an order before")
     trouble = job.standing.troubles.get(Stage.ORDER)
     if trouble and trouble.retry_at and trouble.retry_at > job.now:
         return Held(trouble.retry_at, "the authority's Retry-After")
-    if until and until > job.now and not job.force:
+    if job.force:
+        return None
+    until = backoff(job)
+    if until and until > job.now:
         return Held(until, f"{job.attempts.failures} failures in a row for these identifiers")
+    if job.turn and job.turn.at > job.now:
+        return Held(job.turn.at, job.turn.why)
     return None
+
+
+def backoff(job: Job) -> datetime | None:
+    """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
+    newest = job.holding.newest
+    end = newest.earliest_end if newest else None
+    return next_attempt(job.attempts, key_of(job.wanted.identifiers), end=end)
 
 
 def act(job: Job, tools: Tools) -> Outcome:
@@ -81,16 +81,27 @@ def act(job: Job, tools: Tools) -> Outcome:
     if pending and (pending.ask != wanted.ask or _chain_failed(job)):
         abandon(job, pending, tools)
         pending = None
-        if not _chain_failed(job) and (not schedule(job).due or _held(job)):
+        if not _chain_failed(job) and (not job.decision().due or _held(job)):
             return Done("what was under way was given up; no other order is due")
     authority = tools.authority(wanted.authority)
     try:
         account = authority.account()
+        wrong = wrong_clock(authority, job, tools)
+        if wrong is not None:
+            return Failed(wrong)
+        placing = _Placing(authority, job, account, tools)
+        replaces = placing.predecessor()
+        wait = placing.turn(exempt=replaces is not None)
+        if wait is not None:
+            return wait
         if pending is None:
             pending = _begin(job, tools, account)
-        order, replaces = _place(authority, job, account, tools)
+        placed = placing.place(replaces)
     except AuthorityError as error:
         return _failed(job, tools, error)
+    if isinstance(placed, Waiting):
+        return placed
+    order, replaces = placed
     recorded = replace(pending, order_url=order.url, account=account, replaces=replaces)
     tools.shelf.update(job.name, recorded)
     return Done(f"order {order.url}" + (f" replaces {replaces}" if replaces else ""))
@@ -108,32 +119,62 @@ def _begin(job: Job, tools: Tools, account: str) -> Pending:
     return pending
 
 
-def _place(authority: Authority, job: Job, account: str, tools: Tools) -> tuple[Order, str | None]:
-    """An order, and the CertID that it carried.
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """One order about to be placed."""
 
-    A refusal of `replaces` is tried once without it; a lost answer is sent for again, since a
-    pending order without a URL costs nothing.
-    """
-    replaces = _predecessor(authority, job, account)
-    for sending in range(_SENDINGS):
-        try:
-            return authority.new_order(job.wanted.identifiers, replaces), replaces
-        except UnreachableError as error:
-            if sending == _SENDINGS - 1 or error.retry_at is not None:
-                raise
-            tools.clock.sleep(0.5 * 2**sending)
-        except AuthorityError as error:
-            if replaces is None or _keeps_replaces(error):
-                raise
-            tools.events.say(
-                "warning",
-                "order refused with replaces, placed without it",
-                certificate=job.name,
-                stage=Stage.ORDER.value,
-                words=list(error.fault.words),
-            )
-            replaces = None
-    raise AssertionError("unreachable")
+    authority: Authority
+    job: Job
+    account: str
+    tools: Tools
+
+    def predecessor(self) -> str | None:
+        """The CertID for `replaces` (RFC 9773, section 5): the same authority and account."""
+        before = self.job.predecessor()
+        if before is None or not self.authority.has_renewal_info():
+            return None
+        return before.cert_id if before.account == self.account else None
+
+    def turn(self, *, exempt: bool) -> Waiting | None:
+        """Count the order; where the authority's limits leave it no room, it waits for its turn."""
+        job, now = self.job, self.tools.clock.now()
+        limits = () if job.force else job.limits
+        claim = replace(job.claim(), exempt=exempt)
+        turn = self.tools.store.claim(self.account, claim, limits, now)
+        return Waiting(turn.at, turn.why) if turn.at > now else None
+
+    def place(self, replaces: str | None) -> tuple[Order, str | None] | Waiting:
+        """An order, and the CertID that it carried.
+
+        A refusal of `replaces` is tried once without it; a lost answer is sent for again, since a
+        pending order without a URL costs nothing but its place in the count.
+        """
+        lost = 0
+        while True:
+            try:
+                return self.authority.new_order(self.job.wanted.identifiers, replaces), replaces
+            except UnreachableError as error:
+                lost += 1
+                if lost == _SENDINGS or error.retry_at is not None:
+                    raise
+                self.tools.clock.sleep(0.25 * 2**lost)
+            except AuthorityError as error:
+                if replaces is None or _keeps_replaces(error):
+                    raise
+                self._say_without(error)
+                replaces = None
+            wait = self.turn(exempt=replaces is not None)
+            if wait is not None:
+                return wait
+
+    def _say_without(self, error: AuthorityError) -> None:
+        self.tools.events.say(
+            "warning",
+            "order refused with replaces, placed without it",
+            certificate=self.job.name,
+            stage=Stage.ORDER.value,
+            words=list(error.fault.words),
+        )
 
 
 def _keeps_replaces(error: AuthorityError) -> bool:
@@ -141,19 +182,9 @@ def _keeps_replaces(error: AuthorityError) -> bool:
     return problem is None or problem.kind in _KEPT_FROM_RETRY or problem.status in (429, 503)
 
 
-def _predecessor(authority: Authority, job: Job, account: str) -> str | None:
-    """The CertID for `replaces`: same authority and account, a shared identifier (section 5)."""
-    newest = job.holding.newest
-    if newest is None or newest.cert_id is None or not authority.has_renewal_info():
-        return None
-    same = newest.authority == job.wanted.authority and newest.account == account
-    shares = bool(set(newest.identifiers) & set(job.wanted.identifiers))
-    return newest.cert_id if same and shares else None
-
-
 def _failed(job: Job, tools: Tools, error: AuthorityError) -> Failed:
     now: datetime = tools.clock.now()
     tools.store.set_attempts(key_of(job.wanted.identifiers), job.attempts.failed(now))
-    if error.limited and error.retry_at:
-        tools.store.set_limited(job.wanted.authority, error.retry_at)
+    if error.limited and error.retry_at and not error.narrow:
+        tools.store.set_limited(tools.account(job.wanted.authority), error.retry_at)
     return Failed(error.fault, error.retry_at)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from everleaf.core.identifiers import key_of
+from everleaf.core.identifiers import Identifier, key_of
 from everleaf.core.job import Job, Pending, Trace
 from everleaf.core.lifecycle import Stage
+from everleaf.core.limits import Claim, Kind
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.errors import Actor, AuthorityError, Fault, UnreachableError
 from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
@@ -61,6 +62,7 @@ def act(job: Job, tools: Tools) -> Outcome:
     try:
         order = authority.order(url)
         if order.status is Status.INVALID and interrupted:
+            _count(work, Kind.FAILURES, pending.identifiers)
             tools.shelf.give_up(job.name)
             return Back("the order became invalid while no run answered its challenges")
         return _follow(work, order)
@@ -72,8 +74,8 @@ def act(job: Job, tools: Tools) -> Outcome:
             tools.shelf.give_up(job.name)
             return Back(f"the authority no longer knows the order: {error.fault}")
         if error.limited:
-            if error.retry_at:
-                tools.store.set_limited(pending.authority, error.retry_at)
+            if error.retry_at and not error.narrow:
+                tools.store.set_limited(tools.account(pending.authority), error.retry_at)
         else:
             abandon(job, pending, tools)
         return _failed(work, error.fault, error)
@@ -116,6 +118,7 @@ def _follow(work: _Work, order: Order) -> Outcome:
 def _finalize(work: _Work, order: Order) -> Order:
     from everleaf.pki.csr import csr
 
+    _count(work, Kind.CERTIFICATES, order.identifiers)
     key = work.tools.shelf.pending_key(work.job.name)
     # The CSR names what was ordered: exactly the order's identifiers (section 7.4).
     return work.authority.finalize(order, csr(key, order.identifiers))
@@ -162,7 +165,19 @@ def _authorize(work: _Work, order: Order) -> Fault | None:
             work.solver.remove(trace)
         work.tools.shelf.update(work.job.name, work.pending)
     bad = [one for one in after if one.status is not Status.VALID]
+    _count(work, Kind.FAILURES, [one.identifier for one in bad])
     return _challenge_fault(bad, work) if bad else None
+
+
+def _count(work: _Work, kind: Kind, identifiers: Sequence[Identifier]) -> None:
+    """What the authority counts, we count."""
+    claim = Claim(
+        name=work.job.name,
+        identifiers=tuple(identifiers),
+        exempt=work.pending.replaces is not None,
+    )
+    entries = claim.entries(kind, work.tools.clock.now())
+    work.tools.store.count(work.pending.account, entries)
 
 
 def _answer(

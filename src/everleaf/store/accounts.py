@@ -19,13 +19,16 @@ class AccountFiles:
 
     def load(self) -> tuple[bytes | None, str | None]:
         """The account's key (PEM) and URL, as far as they are here."""
-        key, about = self._place / "key.pem", self._place / "account.json"
-        pem = self._read(key)
+        return self._read(self._place / "key.pem"), self.url()
+
+    def url(self) -> str | None:
+        """The account's URL, where it is here."""
+        about = self._place / "account.json"
         text = self._read(about)
         if text is None:
-            return pem, None
+            return None
         try:
-            return pem, str(json.loads(text)["url"])
+            return str(json.loads(text)["url"])
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(
                 "the account's file is damaged",

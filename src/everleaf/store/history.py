@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
+from everleaf.core.outcome import Back, Done, Due, Failed, Outcome, Waiting
 from everleaf.ports import Event
 
 
-def event_of(name: str, stage: Stage, outcome: Outcome, now: datetime) -> Event:
-    """One line of the history."""
+def event_of(
+    name: str, stage: Stage, outcome: Outcome, now: datetime, due: Due | None = None
+) -> Event:
+    """One line of the history; with why it was due, where that is known."""
     what, detail = _told(outcome)
+    if due is not None:
+        detail = {**detail, "reason": due.code, "because": due.why}
     return Event(at=now, certificate=name, stage=stage.value, what=what, detail=detail)
 
 

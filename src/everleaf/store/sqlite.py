@@ -2,15 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.lifecycle import Stage
-from everleaf.core.outcome import Outcome
+from everleaf.core.limits import Claim, Entry, Kind, Limit, Turn, turn
+from everleaf.core.outcome import Due, Outcome
 from everleaf.core.standing import Standing, after
 from everleaf.errors import MachineError, OperatorError
 from everleaf.ports import Event
@@ -19,16 +20,28 @@ from everleaf.store.history import event_of
 from everleaf.store.layout import PRIVATE, Layout
 from everleaf.system import files
 
-SCHEMA = 1
+SCHEMA = 2
+_LEDGER = """
+CREATE TABLE ledger (account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
+  at TEXT NOT NULL);
+CREATE INDEX ledger_by_account ON ledger (account, at);
+CREATE TABLE notes (key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+"""
 _TABLES = """
 CREATE TABLE standing (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts (identifiers TEXT PRIMARY KEY, failures INTEGER NOT NULL, last TEXT)
   WITHOUT ROWID;
-CREATE TABLE limits (authority TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE limits (account TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE history (id INTEGER PRIMARY KEY, at TEXT NOT NULL, certificate TEXT NOT NULL,
   stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX history_by_certificate ON history (certificate, id);
 """
+# What leads from each form of the database to this one.
+_STEPS = (
+    _TABLES + _LEDGER,
+    "ALTER TABLE limits RENAME COLUMN authority TO account;" + _LEDGER,
+)
+_KEPT = timedelta(days=31)
 
 
 class SqliteStore:
@@ -55,9 +68,11 @@ class SqliteStore:
         with self._session() as one:
             return tuple(row[0] for row in one.execute("SELECT name FROM standing ORDER BY name"))
 
-    def record(self, name: str, stage: Stage, outcome: Outcome, now: datetime) -> Standing:
+    def record(
+        self, name: str, stage: Stage, outcome: Outcome, now: datetime, due: Due | None = None
+    ) -> Standing:
         """Write an outcome into standing and history."""
-        event = event_of(name, stage, outcome, now)
+        event = event_of(name, stage, outcome, now, due)
         return self.change(name, lambda known: after(known, stage, outcome, now), event)
 
     def change(
@@ -101,21 +116,67 @@ class SqliteStore:
                 row = (identifiers, attempts.failures, last)
                 one.execute("REPLACE INTO attempts VALUES (?, ?, ?)", row)
 
-    def limited_until(self, authority: str) -> datetime | None:
+    def limited_until(self, account: str) -> datetime | None:
         """The kept `Retry-After` of a 429."""
         with self._session() as one:
-            query = "SELECT until FROM limits WHERE authority = ?"
-            row = one.execute(query, (authority,)).fetchone()
+            query = "SELECT until FROM limits WHERE account = ?"
+            row = one.execute(query, (account,)).fetchone()
         return _time(row[0]) if row else None
 
-    def set_limited(self, authority: str, until: datetime) -> None:
+    def set_limited(self, account: str, until: datetime) -> None:
         """Keep it; an earlier one changes nothing."""
         with self._session(writing=True) as one:
             one.execute(
-                "INSERT INTO limits VALUES (?, ?) ON CONFLICT (authority)"
+                "INSERT INTO limits VALUES (?, ?) ON CONFLICT (account)"
                 " DO UPDATE SET until = max(until, excluded.until)",
-                (authority, until.isoformat(timespec="microseconds")),
+                (account, _text(until)),
             )
+
+    def counted(self, account: str) -> tuple[Entry, ...]:
+        """What counted against limits of this account."""
+        with self._session() as one:
+            return self._counted(one, account)
+
+    @staticmethod
+    def _counted(one: sqlite3.Connection, account: str) -> tuple[Entry, ...]:
+        query = "SELECT kind, key, at FROM ledger WHERE account = ? ORDER BY at"
+        return tuple(
+            Entry(kind=Kind(kind), key=key, at=datetime.fromisoformat(at))
+            for kind, key, at in one.execute(query, (account,))
+        )
+
+    def count(self, account: str, entries: Sequence[Entry]) -> None:
+        """Write down what counts."""
+        with self._session(writing=True) as one:
+            self._count(one, account, entries)
+
+    @staticmethod
+    def _count(one: sqlite3.Connection, account: str, entries: Sequence[Entry]) -> None:
+        rows = [(account, entry.kind.value, entry.key, _text(entry.at)) for entry in entries]
+        one.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?)", rows)
+        if rows:
+            last = max(entry.at for entry in entries)
+            one.execute("DELETE FROM ledger WHERE at < ?", (_text(last - _KEPT),))
+
+    def claim(self, account: str, claim: Claim, limits: Sequence[Limit], now: datetime) -> Turn:
+        """A turn, and where it is now the order counted."""
+        with self._session(writing=True) as one:
+            mine = turn(claim, self._counted(one, account), limits, now)
+            if mine.at <= now:
+                self._count(one, account, claim.entries(Kind.ORDERS, now))
+            return mine
+
+    def noted(self, key: str) -> str:
+        """What was noted for the whole state."""
+        with self._session() as one:
+            row = one.execute("SELECT text FROM notes WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def note(self, key: str, text: str) -> None:
+        """Note it."""
+        if self.noted(key) != text:
+            with self._session(writing=True) as one:
+                one.execute("REPLACE INTO notes VALUES (?, ?)", (key, text))
 
     def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
         """Events, newest last."""
@@ -173,7 +234,7 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         if self._reading and not self._path.exists():
             one = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-            one.executescript(_TABLES)
+            one.executescript(_STEPS[0])
             return one
         if not self._reading and not self._path.exists():
             files.folder(self._path.parent, 0o711)
@@ -183,11 +244,12 @@ class SqliteStore:
             uri, uri=True, check_same_thread=False, isolation_level=None, timeout=30
         )
         one.execute("PRAGMA synchronous = FULL")
-        self._migrate(one)
-        return one
+        return self._of_this_form(one)
 
-    def _migrate(self, one: sqlite3.Connection) -> None:
+    def _of_this_form(self, one: sqlite3.Connection) -> sqlite3.Connection:
         (version,) = one.execute("PRAGMA user_version").fetchone()
+        if version == SCHEMA:
+            return one
         if version > SCHEMA:
             raise OperatorError(
                 f"the state was written by a newer everleaf (form {version}, this one: {SCHEMA})",
@@ -195,15 +257,30 @@ class SqliteStore:
                 where=str(self._path),
                 remedy="Run that everleaf again, or restore the state of this one",
             )
-        if version < SCHEMA and not self._reading:
-            one.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA};COMMIT;")
-        elif version < SCHEMA:
-            one.close()
-            raise OperatorError(
-                "the state is that of a run that was just begun",
-                code="state",
-                where=str(self._path),
-            )
+        if self._reading:
+            if version == 0:
+                raise OperatorError(
+                    "the state is that of a run that was just begun",
+                    code="state",
+                    where=str(self._path),
+                )
+            one = _copy(one)
+        step = _STEPS[version]
+        one.executescript(f"BEGIN IMMEDIATE;{step}PRAGMA user_version = {SCHEMA};COMMIT;")
+        return one
+
+
+def _copy(one: sqlite3.Connection) -> sqlite3.Connection:
+    """The same database in memory, for whoever may only read the file."""
+    copied = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    one.backup(copied)
+    one.close()
+    return copied
+
+
+def _text(at: datetime) -> str:
+    """A time in the form in which times are compared as text."""
+    return at.isoformat(timespec="microseconds")
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,12 +1,14 @@
 """When a certificate is due, and the reason with its numbers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from everleaf.core.certificate import Version
-from everleaf.core.schedule import Decision, Reason, decide
-from everleaf.core.wanted import RenewBefore
+from everleaf.core.identifiers import parse
+from everleaf.core.schedule import Decision, Moment, Reason, decide, times, urgency
+from everleaf.core.wanted import EMERGENCY, KeyType, RenewBefore, Wanted
 from everleaf.core.window import Renewal, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -14,9 +16,13 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
+WANTED = Wanted(name="www", identifiers=(parse("a.test"),), authority="ca", solver="web")
+
+
 def version(life: timedelta = 90 * DAY) -> Version:
     return Version(
-        id="v1", ask="ask", authority="ca", account="me", identifiers=(), serial="01",
+        id="v1", ask=WANTED.ask, authority="ca", account="me", identifiers=(parse("a.test"),),
+        serial="01",
         not_before=START, not_after=START + life, earliest_end=START + life,
         chain_sha256=("00",), cert_id="a.b", installed_at=START,
     )  # fmt: skip
@@ -41,22 +47,26 @@ def at(
     before: RenewBefore | None = None,
     wake: timedelta = HOUR,
 ) -> Decision:
-    return decide(version(life), "ask", renewal, now, wake=wake, renew_before=before)
+    wanted = replace(WANTED, renew_before=before)
+    return decide(version(life), wanted, renewal, Moment(now=now, next_wake=now + wake))
+
+
+MOMENT = Moment(now=START, next_wake=START + HOUR)
 
 
 def test_nothing_issued_is_missing() -> None:
-    found = decide(None, "ask", None, START, wake=HOUR)
+    found = decide(None, WANTED, None, MOMENT)
     assert (found.due, found.reason) == (True, Reason.MISSING)
 
 
 def test_what_is_asked_for_by_hand_is_due() -> None:
-    found = decide(version(), "ask", None, START, wake=HOUR, force=True)
+    found = decide(version(), WANTED, None, replace(MOMENT, force=True))
     assert (found.due, found.reason) == (True, Reason.FORCED)
 
 
 def test_another_ask_is_due_whatever_the_authority_suggests() -> None:
     late = window(START + 60 * DAY, START)
-    found = decide(version(), "other", late, START, wake=HOUR)
+    found = decide(version(), replace(WANTED, authority="other"), late, MOMENT)
     assert (found.due, found.reason) == (True, Reason.CHANGED)
 
 
@@ -92,9 +102,20 @@ def test_the_operators_own_threshold_is_followed_within_reason(
 
 @pytest.mark.rule("ARI-7")
 def test_a_selected_time_in_the_past_is_due_at_once() -> None:
-    found = at(START + 5 * DAY, renewal=window(START + DAY, START + 5 * DAY))
+    found = at(START + 5 * DAY, renewal=window(START + DAY, START))
     assert (found.due, found.reason) == (True, Reason.ARI)
     assert "https://ca.example/why" in found.why
+
+
+@pytest.mark.rule("ARI-18")
+@pytest.mark.rule("ARI-5")
+def test_a_window_that_was_over_when_it_was_told_is_that_of_a_revoked_certificate() -> None:
+    found = at(START + 5 * DAY, renewal=window(START + DAY, START + 5 * DAY))
+    assert (found.due, found.reason) == (True, Reason.REVOKED_WINDOW)
+    assert "https://ca.example/why" in found.why
+    # A window around the fallback that passed while the machine was off is nothing unusual.
+    late = START + 70 * DAY
+    assert at(late, renewal=window(START + 61 * DAY, late)).reason is Reason.ARI
 
 
 @pytest.mark.rule("ARI-8")
@@ -103,6 +124,18 @@ def test_a_selected_time_before_the_next_run_is_due_now() -> None:
     assert not at(START, renewal=soon, wake=HOUR).due
     assert at(START, renewal=soon, wake=3 * HOUR).due
     assert at(START, renewal=soon, wake=DAY).due
+
+
+@pytest.mark.rule("ARI-8")
+def test_a_run_that_can_wait_until_the_selected_time_waits() -> None:
+    soon = window(START + 2 * HOUR, START)
+    waiting = Moment(now=START, next_wake=START + DAY, waits_until=START + 3 * HOUR)
+    found = decide(version(), WANTED, soon, waiting)
+    assert (found.due, found.at) == (False, START + 2 * HOUR)
+    assert decide(version(), WANTED, soon, replace(waiting, now=START + 2 * HOUR)).due
+    # What lies beyond the wait and before the next run is due now.
+    later = window(START + 4 * HOUR, START)
+    assert decide(version(), WANTED, later, waiting).due
 
 
 @pytest.mark.rule("ARI-12")
@@ -130,3 +163,51 @@ def test_below_a_twentieth_it_is_due_whatever_the_authority_says() -> None:
 def test_a_window_of_another_certificate_counts_for_nothing() -> None:
     found = at(START + DAY, renewal=window(START, START, cert_id="c.d"))
     assert (found.due, found.reason) == (False, Reason.FALLBACK)
+
+
+@pytest.mark.rule("ARI-17")
+@pytest.mark.parametrize(
+    ("emergency", "left"),
+    [
+        (EMERGENCY, 4.5 * DAY),
+        (RenewBefore(share=0.2), 18 * DAY),
+        (RenewBefore(span=2 * DAY), 2 * DAY),
+        (RenewBefore(share=0.5), 30 * DAY),  # never before the fallback
+    ],
+)
+def test_the_emergency_threshold_is_the_operators(emergency: RenewBefore, left: timedelta) -> None:
+    wanted = replace(WANTED, emergency=emergency)
+    due = START + 90 * DAY - left
+
+    def found(now: datetime) -> Decision:
+        suggested = window(START + 89 * DAY, now)
+        return decide(version(), wanted, suggested, Moment(now=now, next_wake=now + HOUR))
+
+    assert not found(due - HOUR).due
+    assert (found(due).due, found(due).reason) == (True, Reason.EMERGENCY)
+    assert times(version(), wanted).emergency == due
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"authority": "other"}, "from ca to other"),
+        ({"identifiers": (parse("b.test"),)}, "new: b.test; gone: a.test"),
+        ({"identifiers": (parse("a.test"), parse("b.test"))}, "new: b.test"),
+        ({"key_type": KeyType.RSA_2048}, "key type"),
+    ],
+)
+def test_what_was_changed_is_said(change: dict[str, object], words: str) -> None:
+    found = decide(version(), replace(WANTED, **change), None, MOMENT)  # type: ignore[arg-type]
+    assert (found.due, found.reason) == (True, Reason.CHANGED)
+    assert words in found.why
+    assert "gone" in found.why or "gone" not in words
+
+
+def test_the_least_share_left_is_the_most_urgent() -> None:
+    ninety, six = version(), version(6 * DAY)
+    now = START + 5 * DAY
+    order = sorted((ninety, six, None), key=lambda one: urgency(one, now))
+    assert order == [None, six, ninety]
+    almost = START + 5.9 * DAY
+    assert urgency(six, almost) < urgency(None, almost) < urgency(ninety, almost)

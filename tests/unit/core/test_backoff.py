@@ -1,0 +1,49 @@
+"""When to try again: 1, 10, 100 minutes, then daily, and closer together towards the end."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from everleaf.core.backoff import MORE, Attempts, next_attempt
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def wait(failures: int, end: datetime | None = None) -> timedelta:
+    found = next_attempt(Attempts(failures, NOW), "key", end=end)
+    assert found is not None
+    return found - NOW
+
+
+@pytest.mark.rule("ARI-9")
+@pytest.mark.parametrize(
+    ("failures", "least"), [(1, MINUTE), (2, 10 * MINUTE), (3, 100 * MINUTE), (4, DAY), (99, DAY)]
+)
+def test_each_failure_in_a_row_waits_longer(failures: int, least: timedelta) -> None:
+    assert least <= wait(failures) <= 1.1 * least
+    assert wait(failures) == wait(failures)
+
+
+def test_without_a_failure_there_is_no_wait() -> None:
+    assert next_attempt(Attempts(), "key") is None
+
+
+@pytest.mark.parametrize("left", [30 * DAY, 5 * DAY, 2 * DAY, DAY / 2, DAY / 24])
+def test_there_is_always_time_for_a_few_more_attempts(left: timedelta) -> None:
+    end, at, count = NOW + left, NOW, 10
+    attempts = 0
+    while attempts < MORE:
+        found = next_attempt(Attempts(count, at), "key", end=end)
+        assert found is not None
+        at, count, attempts = found, count + 1, attempts + 1
+        assert at < end
+
+
+def test_far_from_the_end_nothing_changes() -> None:
+    assert wait(9, NOW + 30 * DAY) == wait(9)
+
+
+def test_an_attempt_is_never_sooner_than_a_minute_and_after_the_end_as_usual() -> None:
+    assert wait(9, NOW + MINUTE) >= MINUTE
+    assert wait(9, NOW - DAY) == wait(9)
