@@ -52,6 +52,8 @@ class MemoryAuthority:
         windows: answers for single CertIDs, instead of the last third of the lifetime.
         calls: every call, by method.
         ahead: its clock minus ours.
+        unseen: names whose responses it does not find.
+        stuck: names whose validation does not end.
     """
 
     clock: Clock
@@ -65,6 +67,8 @@ class MemoryAuthority:
     windows: dict[str, Answer] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     ahead: timedelta = timedelta(0)
+    unseen: set[str] = field(default_factory=set)
+    stuck: set[str] = field(default_factory=set)
     hierarchy: Hierarchy = field(default_factory=Hierarchy, repr=False)
     _faults: list[tuple[str, Exception, bool]] = field(default_factory=list)
     _orders: dict[str, Order] = field(default_factory=dict)
@@ -234,7 +238,11 @@ class MemoryAuthority:
         (challenge,) = self._authorizations[url].challenges
         if self._authorizations[url].status is not Status.PENDING:
             return
-        if self.responses.get(challenge.token) == challenge.key_authorization:
+        name = str(self._authorizations[url].identifier)
+        if name in self.stuck:
+            return
+        found = self.responses.get(challenge.token) == challenge.key_authorization
+        if found and name not in self.unseen:
             self._decide(url, Status.VALID, None)
         else:
             detail = "the response was not found"

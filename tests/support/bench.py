@@ -104,13 +104,17 @@ class Bench:
         self.wanted[name] = replace(one, **more)
         return self.wanted[name]
 
-    def pipeline(self, *, force: bool = False) -> Pipeline:
-        return Pipeline(self.wanted, STAGES, self, self.wake, self.clock.now(), force)
+    def pipeline(self, *, force: bool = False, waits: timedelta | None = None) -> Pipeline:
+        now = self.clock.now()
+        until = now + waits if waits else None
+        return Pipeline(self.wanted, STAGES, self, self.wake, now, force, until)
 
-    def run(self, *, force: bool = False, poll_now: bool = False) -> Report:
+    def run(
+        self, *, force: bool = False, poll_now: bool = False, waits: timedelta | None = None
+    ) -> Report:
         """One run, an instant long but for what it waits."""
         self.clock.turn(seconds=1)
-        pipeline = self.pipeline(force=force)
+        pipeline = self.pipeline(force=force, waits=waits)
         return Orchestrator(pipeline, marks=(14, 7), poll_now=poll_now).run(tuple(self.wanted))
 
     def stages(self, report: Report, name: str) -> list[str]:

@@ -198,6 +198,7 @@ def _decided(work: _Work, url: str) -> Authorization:
         retry_at=lambda one: one.retry_at,
         clock=work.tools.clock,
         patience=PATIENCE.total_seconds(),
+        resumable=True,
     )
 
 
