@@ -13,7 +13,7 @@ from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Out
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
-from everleaf.core.window import after_poll, poll_due
+from everleaf.core.window import Suggestion, TemporaryFailure, after_poll, poll_due
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.stages.clockwork import NOTICED, told
 from everleaf.stages.contract import StageModule, Tools
@@ -227,7 +227,8 @@ class Pipeline:
         answer = authority.renewal_info(cert_id)
         self.asked.add(self.wanted[name].authority)
         if abs(authority.skew() or timedelta(0)) > self.most_skew:
-            return  # no time that was reckoned by this clock is kept
+            again = answer.retry_at if isinstance(answer, Suggestion) else None
+            answer = TemporaryFailure(why="the authority's clock and ours differ", retry_at=again)
         now, share = self.tools.clock.now(), self.tools.randomness.share()
 
         def polled(known: Standing) -> Standing:

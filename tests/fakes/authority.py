@@ -27,9 +27,10 @@ _BASE = "https://memory.test"
 
 
 @dataclass(slots=True, kw_only=True)
-class _Made:
+class Made:
     """An issued certificate."""
 
+    identifiers: tuple[Identifier, ...]
     pem: bytes
     cert_id: str
     not_before: datetime
@@ -73,8 +74,9 @@ class MemoryAuthority:
     _faults: list[tuple[str, Exception, bool]] = field(default_factory=list)
     _orders: dict[str, Order] = field(default_factory=dict)
     _authorizations: dict[str, Authorization] = field(default_factory=dict)
-    _made: dict[str, _Made] = field(default_factory=dict)
-    _predecessors: dict[str, _Made] = field(default_factory=dict)
+    _made: dict[str, Made] = field(default_factory=dict)
+    _by_id: dict[str, Made] = field(default_factory=dict)
+    _predecessors: dict[str, Made] = field(default_factory=dict)
     _looks: dict[str, int] = field(default_factory=dict)
     _thumbprint: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _mutex: Any = field(default_factory=RLock, repr=False)
@@ -149,12 +151,25 @@ class MemoryAuthority:
             return NotOffered()
         if cert_id in self.windows:
             return self.windows[cert_id]
-        made = next((one for one in self._made.values() if one.cert_id == cert_id), None)
+        made = self._by_id.get(cert_id)
         if made is None:
             return LongTermFailure(why="no such certificate")
+        return Suggestion(window=self.window(made), retry_at=self.clock.now() + timedelta(hours=6))
+
+    def window(self, made: Made) -> Window:
+        """What is suggested for a certificate."""
         third = (made.not_after - made.not_before) / 3
-        window = Window(made.not_after - third, made.not_after - third + third / 15)
-        return Suggestion(window=window, retry_at=self.clock.now() + timedelta(hours=6))
+        return Window(made.not_after - third, made.not_after - third + third / 15)
+
+    def life(self, identifiers: Sequence[Identifier]) -> timedelta:
+        """How long a certificate for these lives."""
+        del identifiers
+        return self.lifetime
+
+    def certify(self, order: Order, request: x509.CertificateSigningRequest) -> x509.Certificate:
+        """The leaf for an order."""
+        start = self.clock.now().replace(microsecond=0)
+        return self.hierarchy.issue(request, start, self.life(order.identifiers))
 
     def _new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
         predecessor = self._predecessor(replaces) if replaces else None
@@ -172,10 +187,10 @@ class MemoryAuthority:
             self._predecessors[url] = predecessor
         return self._settled(url)
 
-    def _predecessor(self, cert_id: str) -> _Made | None:
+    def _predecessor(self, cert_id: str) -> Made | None:
         if not self.offers_renewal_info:
             return None
-        made = next((one for one in self._made.values() if one.cert_id == cert_id), None)
+        made = self._by_id.get(cert_id)
         if made is None:
             refuse("serverInternal", 500, "could not find an order for the given certificate")
         if made.replaced:
@@ -183,8 +198,8 @@ class MemoryAuthority:
         return made
 
     def _authorization_for(self, identifier: Identifier) -> str:
-        for one in self._authorizations.values():
-            if self.reuse and one.identifier == identifier and one.status is Status.VALID:
+        for one in self._authorizations.values() if self.reuse else ():
+            if one.identifier == identifier and one.status is Status.VALID:
                 return one.url
         url, token = f"{_BASE}/authorization/{len(self._authorizations)}", secrets.token_urlsafe()
         challenge = Challenge(
@@ -265,17 +280,18 @@ class MemoryAuthority:
         request = x509.load_der_x509_csr(csr)
         if not request.is_signature_valid or set(_asked(request)) != set(order.identifiers):
             refuse("badCSR", 400, "the request is not for the order's identifiers")
-        start = self.clock.now().replace(microsecond=0)
-        leaf = self.hierarchy.issue(request, start, self.lifetime)
+        leaf = self.certify(order, request)
         known = facts(leaf.public_bytes(Encoding.DER))
         assert known.cert_id is not None
         chain = (leaf, self.hierarchy.intermediate)
-        self._made[f"{url}/certificate"] = _Made(
+        made = self._made[f"{url}/certificate"] = Made(
+            identifiers=order.identifiers,
             pem=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
             cert_id=known.cert_id,
             not_before=known.not_before,
             not_after=known.not_after,
         )
+        self._by_id[made.cert_id] = made
         if url in self._predecessors:
             self._predecessors[url].replaced = True
         self._looks[url] = self.processing

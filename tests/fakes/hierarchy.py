@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from support import forge
 
@@ -38,13 +39,23 @@ class Hierarchy:
     ) -> x509.Certificate:
         """A leaf for the names and the key of a request."""
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return self.certify(request.public_key(), names.value, start, lifetime)
+
+    def certify(
+        self,
+        public: CertificatePublicKeyTypes,
+        names: x509.SubjectAlternativeName,
+        start: datetime,
+        lifetime: timedelta,
+    ) -> x509.Certificate:
+        """A leaf for these names and this key."""
         return forge.Plan(
             subject="",
             issuer=self._name,
             signer=self._key,
-            public=request.public_key(),
+            public=public,
             names=(),
-            other_names=tuple(names.value),
+            other_names=tuple(names),
             start=start,
             end=start + lifetime,
         ).make()

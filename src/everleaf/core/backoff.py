@@ -24,7 +24,12 @@ class Attempts:
 
 
 def next_attempt(
-    attempts: Attempts, key: str, ceiling: timedelta = DAILY, end: datetime | None = None
+    attempts: Attempts,
+    key: str,
+    now: datetime,
+    *,
+    ceiling: timedelta = DAILY,
+    end: datetime | None = None,
 ) -> datetime | None:
     """The first moment at which another attempt is allowed; None: at once.
 
@@ -32,11 +37,12 @@ def next_attempt(
     comes to the same answer.
 
     Args:
+        now: a failure that lies ahead of it was written by a wrong clock, and holds nothing back.
         ceiling: the longest wait.
         end: when it is too late: the wait always leaves time for `MORE` attempts like this one,
             so that they come closer together towards the end.
     """
-    if attempts.failures == 0 or attempts.last is None:
+    if attempts.failures == 0 or attempts.last is None or attempts.last > now:
         return None
     wait = STEPS[attempts.failures - 1] if attempts.failures <= len(STEPS) else ceiling
     wait = min(wait, ceiling)

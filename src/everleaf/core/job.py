@@ -31,6 +31,7 @@ class Pending:
         verified: whether it passed (`verified.pem`).
         rejected: whether it was judged and refused, at least once.
         replaces: the CertID that the order carried.
+        waiting_since, looks: when the authority was first seen at work on it, and how often.
     """
 
     ask: str
@@ -44,6 +45,8 @@ class Pending:
     downloaded: bool = False
     verified: bool = False
     rejected: bool = False
+    waiting_since: datetime | None = None
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,13 @@ class Job:
         known, before = self.standing.renewal, self.predecessor()
         exempt = bool(before and known and known.cert_id == before.cert_id and known.last_good)
         return Claim(name=self.name, identifiers=self.wanted.identifiers, exempt=exempt)
+
+    def next_reload(self, terminator: str, version: str) -> datetime | None:
+        """The first moment at which `terminator` may be given `version` (again)."""
+        taken = self.standing.took(terminator)
+        has = self.holding.version(taken.version)
+        end = has.earliest_end if has else None
+        return taken.next_reload(version, self.name + terminator, self.now, end)
 
     def refused(self) -> tuple[Rejection, ...]:
         """The rejections that still hold: neither hook nor deployment has changed since."""

@@ -83,14 +83,14 @@ class Turn:
 
 def turn(claim: Claim, entries: Iterable[Entry], limits: Sequence[Limit], now: datetime) -> Turn:
     """The first moment at which this order is within all limits."""
-    return _turn(claim, _index(entries), limits, now)
+    return _turn(claim, _index(entries, now), limits, now)
 
 
 def allot(
     claims: Sequence[Claim], entries: Iterable[Entry], limits: Sequence[Limit], now: datetime
 ) -> dict[str, Turn]:
     """A turn for each order, by name; whoever stands first in `claims` is served first."""
-    known = _index(entries)
+    known = _index(entries, now)
     turns: dict[str, Turn] = {}
     for claim in claims:
         mine = turns[claim.name] = _turn(claim, known, limits, now)
@@ -103,10 +103,11 @@ def allot(
 _Index = dict[tuple[Kind, str], list[datetime]]
 
 
-def _index(entries: Iterable[Entry]) -> _Index:
+def _index(entries: Iterable[Entry], now: datetime) -> _Index:
     known: _Index = defaultdict(list)
     for one in entries:
-        known[one.kind, one.key].append(one.at)
+        if one.at <= now:  # a wrong clock may have written others
+            known[one.kind, one.key].append(one.at)
     for times in known.values():
         times.sort()
     return known

@@ -79,9 +79,15 @@ class Taken:
         before = self.attempts if self.tried == version else Attempts()
         return replace(self, tried=version, attempts=before.failed(now))
 
-    def next_reload(self, version: str, key: str) -> datetime | None:
-        """The first moment at which `version` may be tried (again); None: at once."""
-        return next_attempt(self.attempts, key) if self.tried == version else None
+    def next_reload(
+        self, version: str, key: str, now: datetime, end: datetime | None
+    ) -> datetime | None:
+        """The first moment at which `version` may be tried (again); None: at once.
+
+        Args:
+            end: of what the terminator has now; attempts come closer together towards it.
+        """
+        return next_attempt(self.attempts, key, now, end=end) if self.tried == version else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

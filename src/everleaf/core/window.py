@@ -89,8 +89,8 @@ def poll_due(
         return False
     if known is None or known.cert_id != cert_id:
         return True
-    if now >= known.next_poll:
-        return True
+    if not now < known.next_poll <= now + LONGEST_WAIT:
+        return True  # one that lies further ahead was written by a wrong clock
     last = known.asked_by_hand
     return by_hand and (last is None or now - last >= SHORTEST_WAIT)
 

@@ -68,8 +68,10 @@ class Batch:
         job, standing = self._jobs[name], self._standing(name)
         taken = standing.took(terminator)
         behind = taken.version != self._target[name] or bool(standing.stale(terminator))
-        until = taken.next_reload(self._target[name], name + terminator)
-        held = until is not None and until > self._tools.clock.now() and not job.force
+        now = self._tools.clock.now()
+        fresh = replace(job, standing=standing, now=now)
+        until = fresh.next_reload(terminator, self._target[name])
+        held = until is not None and until > now and not job.force
         return (behind and not held) or bool(job.holding.copies_behind)
 
     def _switch(self, name: str, version: str) -> None:

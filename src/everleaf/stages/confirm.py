@@ -40,11 +40,13 @@ def look(job: Job) -> Look:
 
 
 def _next_look(job: Job, one: Observation) -> tuple[datetime, str]:
+    if one.at > job.now:
+        return job.now, "was seen by a clock that was wrong"
     if one.sight is Sight.CONFIRMED or one.sight is Sight.UNKNOWN:
         return one.at + job.wanted.confirm_every, f"was seen last at {one.at:%F %T}Z"
     # The first look after a failing one is at once, later ones back off to hourly.
     attempts = Attempts(one.misses - 1, one.at)
-    until = next_attempt(attempts, f"{one.endpoint}:{one.address}", ceiling=HOURLY)
+    until = next_attempt(attempts, f"{one.endpoint}:{one.address}", job.now, ceiling=HOURLY)
     return until or one.at, f"is {one.sight}"
 
 

@@ -72,7 +72,7 @@ def backoff(job: Job) -> datetime | None:
     """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
     newest = job.holding.newest
     end = newest.earliest_end if newest else None
-    return next_attempt(job.attempts, key_of(job.wanted.identifiers), end=end)
+    return next_attempt(job.attempts, key_of(job.wanted.identifiers), job.now, end=end)
 
 
 def act(job: Job, tools: Tools) -> Outcome:

@@ -15,7 +15,7 @@ def look(job: Job) -> Look:
         return Idle("nothing to deploy")
     held: list[Held] = []
     for terminator, why in behind(job, candidate.id):
-        until = job.standing.took(terminator).next_reload(candidate.id, job.name + terminator)
+        until = job.next_reload(terminator, candidate.id)
         if until is None or until <= job.now or job.force:
             return Due(f"{terminator}: {why}", "reload")
         held.append(Held(until, f"{terminator}: {why}"))

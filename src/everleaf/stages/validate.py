@@ -18,6 +18,7 @@ from everleaf.stages.patience import until
 PATIENCE = timedelta(minutes=5)
 LATER = timedelta(minutes=1)
 LONGEST = timedelta(days=1)
+_LOOKS = 5
 _LOST_ANSWERS = 3
 _GONE = (401, 403, 404, 410)
 
@@ -135,10 +136,17 @@ def _settled(work: _Work, url: str, busy: Status) -> Order:
 
 
 def _waiting(work: _Work, order: Order) -> Waiting | Failed:
-    now = work.tools.clock.now()
-    if now - work.pending.created_at > LONGEST:
-        abandon(work.job, work.pending, work.tools)
+    """The authority is still at work: no failure, until it was so for a day and several looks.
+
+    How long nobody could ask counts for nothing: what was finalized may well be issued.
+    """
+    now, pending = work.tools.clock.now(), work.pending
+    since = pending.waiting_since or now
+    if now - since > LONGEST and pending.looks >= _LOOKS:
+        abandon(work.job, pending, work.tools)
         return _failed(work, _order_fault(order))
+    seen = replace(pending, waiting_since=since, looks=pending.looks + 1)
+    work.tools.shelf.update(work.job.name, seen)
     return Waiting(order.retry_at or now + LATER, f"the order is still {order.status}")
 
 

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from everleaf.core.backoff import MORE, Attempts, next_attempt
+from everleaf.core.backoff import HOURLY, MORE, Attempts, next_attempt
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def wait(failures: int, end: datetime | None = None) -> timedelta:
-    found = next_attempt(Attempts(failures, NOW), "key", end=end)
+    found = next_attempt(Attempts(failures, NOW), "key", NOW, end=end)
     assert found is not None
     return found - NOW
 
@@ -22,11 +22,18 @@ def wait(failures: int, end: datetime | None = None) -> timedelta:
 )
 def test_each_failure_in_a_row_waits_longer(failures: int, least: timedelta) -> None:
     assert least <= wait(failures) <= 1.1 * least
-    assert wait(failures) == wait(failures)
+    assert wait(failures) == wait(failures), "every process comes to the same answer"
+    at = next_attempt(Attempts(failures, NOW), "key", NOW, ceiling=HOURLY)
+    assert at is not None
+    assert at <= NOW + 1.1 * HOURLY
 
 
 def test_without_a_failure_there_is_no_wait() -> None:
-    assert next_attempt(Attempts(), "key") is None
+    assert next_attempt(Attempts(), "key", NOW) is None
+
+
+def test_a_failure_that_a_wrong_clock_wrote_holds_nothing_back() -> None:
+    assert next_attempt(Attempts(9, NOW + 400 * DAY), "key", NOW) is None
 
 
 @pytest.mark.parametrize("left", [30 * DAY, 5 * DAY, 2 * DAY, DAY / 2, DAY / 24])
@@ -34,7 +41,7 @@ def test_there_is_always_time_for_a_few_more_attempts(left: timedelta) -> None:
     end, at, count = NOW + left, NOW, 10
     attempts = 0
     while attempts < MORE:
-        found = next_attempt(Attempts(count, at), "key", end=end)
+        found = next_attempt(Attempts(count, at), "key", at, end=end)
         assert found is not None
         at, count, attempts = found, count + 1, attempts + 1
         assert at < end

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everleaf.core import alerting
-from everleaf.core.backoff import HOURLY, Attempts, next_attempt
 from everleaf.core.blame import guilty
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import parse
@@ -34,22 +33,6 @@ def version(name: str, *, life: timedelta = 90 * DAY, placeholder: bool = False)
         not_before=NOW, not_after=NOW + life, earliest_end=NOW + life, chain_sha256=(),
         cert_id=None, installed_at=NOW, placeholder=placeholder,
     )  # fmt: skip
-
-
-@pytest.mark.rule("ARI-9")
-def test_failures_wait_1_10_and_100_minutes_then_a_day_with_a_tenth_of_jitter() -> None:
-    attempts = Attempts()
-    assert next_attempt(attempts, "k") is None
-    for minutes in (1, 10, 100, 1440, 1440):
-        attempts = attempts.failed(NOW)
-        at = next_attempt(attempts, "k")
-        assert at is not None
-        wait = at - NOW
-        assert timedelta(minutes=minutes) <= wait <= timedelta(minutes=minutes * 1.1)
-        assert at == next_attempt(attempts, "k"), "every process comes to the same answer"
-    at = next_attempt(attempts, "k", ceiling=HOURLY)
-    assert at is not None
-    assert at - NOW <= HOURLY * 1.1
 
 
 @given(st.sets(st.sampled_from("abcdefgh"), min_size=1), st.integers(1, 8))

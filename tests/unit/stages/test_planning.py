@@ -179,14 +179,37 @@ def test_nothing_is_ordered_by_a_clock_that_is_off(bench: Bench, ahead: timedelt
     assert bench.versions("a") == 1
 
 
-def test_no_time_is_kept_that_a_wrong_clock_reckoned(bench: Bench) -> None:
+def test_no_window_is_kept_that_was_told_to_a_wrong_clock(bench: Bench) -> None:
     bench.want("a", "edge")
     bench.run()
     known = bench.store.standing("a").renewal
+    assert known is not None
     bench.ca.ahead = timedelta(hours=2)
     bench.clock.turn(days=2)
     bench.run()
-    assert bench.store.standing("a").renewal == known
+    after = bench.store.standing("a").renewal
+    assert after is not None
+    assert (after.selected, after.last_good) == (known.selected, known.last_good)
+    assert "clock" in after.trouble
+
+
+def test_what_a_clock_that_was_far_ahead_wrote_holds_nothing_back(bench: Bench) -> None:
+    bench.published = (Limit(kind=Kind.ORDERS, count=1, span=3 * HOUR),)
+    bench.want("a", "edge")
+    bench.clock.turn(days=400)
+    bench.ca.fail("new_order", refusal("rejectedIdentifier", 400))
+    bench.run()
+    bench.clock.turn(days=-400)
+    bench.run()
+    assert bench.versions("a") == 1
+    asked = bench.ca.calls.count("renewal_info")
+    bench.clock.turn(days=20)
+    bench.run()
+    bench.clock.turn(days=-20, hours=1)
+    looks = bench.edges.looks
+    bench.run()
+    assert bench.ca.calls.count("renewal_info") == asked + 2
+    assert bench.edges.looks > looks
 
 
 def test_a_clock_a_few_minutes_off_is_told_of_once_and_goes_on(bench: Bench) -> None:
