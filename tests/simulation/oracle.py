@@ -11,7 +11,7 @@ from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certifica
 from everleaf.core.window import Renewal
 from fakes.authority import Made
 from fakes.clock import START
-from simulation.scenario import DAY, HOUR
+from simulation.scenario import DAY, HOUR, Kind
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -113,12 +113,18 @@ class Oracle:
             self._good[place] = timedelta(0)
         start, end = self._life(chain[0])
         life = end - start
-        if now >= end - life / 3 and self.world.well(name):
+        if now >= end - life / 3 and self.world.well(name) and self._wanted_now(now, end, life):
             self._good[place] += since
         enough = life / 10 + 2 * self.world.scenario.wake
         if now >= end and self._good[place] >= enough:
             hours = self._good[place] / HOUR
             self._fail(place, f"after {hours:.0f} good hours in its last third: it expired")
+
+    def _wanted_now(self, now: datetime, end: datetime, life: timedelta) -> bool:
+        """Whether the CA did not ask for later; towards the end nobody listens to that."""
+        share = life / (4 if life < SHORT else 6)
+        emergency = end - max(life / 20, min(3 * self.world.scenario.wake, share))
+        return now >= emergency or not self.world.has(Kind.LATER)
 
     def _life(self, leaf: bytes) -> tuple[datetime, datetime]:
         if leaf not in self._leaves:

@@ -65,7 +65,7 @@ def renewal(job: Job) -> Document:
     if known and (newest is None or known.cert_id != newest.cert_id):
         known = None
     window = known.window if known else None
-    life = times(newest, job.wanted) if newest else None
+    life = times(newest, job.wanted, job.wake) if newest else None
     return {
         "due": decision.due,
         "at": moment(decision.at),

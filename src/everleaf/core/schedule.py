@@ -10,6 +10,7 @@ from everleaf.core.wanted import EMERGENCY, RenewBefore, Wanted
 from everleaf.core.window import STALE_AFTER, Renewal
 
 SHORT_LIFETIME = timedelta(days=10)
+_RUNS_LEFT = 3
 # A threshold longer than the lifetime would order at every run.
 _LARGEST_SHARE = 0.9
 
@@ -79,7 +80,7 @@ def decide(
         return Decision(True, now, Reason.FORCED, "asked for by hand")
     if newest.ask != wanted.ask:
         return Decision(True, now, Reason.CHANGED, changes(newest, wanted))
-    life = times(newest, wanted)
+    life = times(newest, wanted, moment.next_wake - now)
     left = f"{_span(life.end - now)} left of {_span(newest.lifetime)}"
     if now >= life.emergency:
         why = f"{left}: nothing overrides renewal since {_day(life.emergency)}"
@@ -92,10 +93,15 @@ def decide(
     return Decision(due, life.fallback, Reason.FALLBACK, why)
 
 
-def times(newest: Version, wanted: Wanted) -> Times:
-    """Fallback and emergency of a version; the emergency never lies before the fallback."""
+def times(newest: Version, wanted: Wanted, wake: timedelta) -> Times:
+    """Fallback and emergency of a version.
+
+    An emergency leaves time for a few more runs, where that leaves the authority half of the time
+    after the fallback; it never lies before the fallback.
+    """
     before, rule = _before(newest, wanted.renew_before)
     emergency, _ = _before(newest, wanted.emergency)
+    emergency = max(emergency, min(_RUNS_LEFT * wake, before / 2))
     end = newest.earliest_end
     return Times(fallback=end - before, rule=rule, emergency=end - min(emergency, before), end=end)
 

@@ -185,7 +185,14 @@ def test_the_emergency_threshold_is_the_operators(emergency: RenewBefore, left: 
 
     assert not found(due - HOUR).due
     assert (found(due).due, found(due).reason) == (True, Reason.EMERGENCY)
-    assert times(version(), wanted).emergency == due
+    assert times(version(), wanted, HOUR).emergency == due
+
+
+@pytest.mark.rule("ARI-17")
+def test_an_emergency_leaves_time_for_three_more_runs() -> None:
+    short = version(6 * DAY)
+    assert short.earliest_end - times(short, WANTED, 6 * HOUR).emergency == 18 * HOUR
+    assert short.earliest_end - times(short, WANTED, DAY).emergency == 1.5 * DAY
 
 
 @pytest.mark.parametrize(
