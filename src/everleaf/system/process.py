@@ -47,6 +47,7 @@ def run(
         stderr=subprocess.STDOUT,
         env=dict(environment),
         start_new_session=True,
+        bufsize=0,
         close_fds=True,
     ) as process:
         kept = _Tail()
@@ -76,8 +77,11 @@ class _Tail:
 
 def _feed(process: "subprocess.Popen[bytes]", stdin: bytes) -> None:
     assert process.stdin is not None  # noqa: S101 - it was asked for
+    left = memoryview(stdin)
     with suppress(OSError, ValueError):
-        process.stdin.write(stdin)
+        while left:  # one that does not read to the end is no fault
+            left = left[os.write(process.stdin.fileno(), left) :]
+    with suppress(OSError):
         process.stdin.close()
 
 
