@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
+from typing import BinaryIO
 
 from everleaf.errors import EndOfTimeError
 from everleaf.ports import Clock
@@ -40,49 +41,52 @@ def run(
     Raises:
         OSError: it cannot be started.
     """
-    with subprocess.Popen(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        start_new_session=True,
-        bufsize=0,
-        close_fds=True,
-    ) as process:
-        kept = _Tail()
-        reader = Thread(target=kept.read, args=(process,), daemon=True)
-        writer = Thread(target=_feed, args=(process, stdin), daemon=True)
+    with (
+        _file(stdin) as given,
+        subprocess.Popen(
+            list(command),
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            close_fds=True,
+        ) as process,
+    ):
+        kept = _Tail(process)
+        reader = Thread(target=kept.read, daemon=True)
         reader.start()
-        writer.start()
         status = _wait(process, limit, clock)
         # A grandchild that left the session may still hold the pipe.
         reader.join(1.0)
         return Ended(status=status, output=kept.text())
 
 
+def _file(content: bytes) -> BinaryIO:
+    """What a program reads: a file in memory, so that nobody waits for it to read to the end."""
+    file = open(os.memfd_create("stdin"), "w+b")  # noqa: PTH123, SIM115 - a descriptor, closed by the caller
+    file.write(content)
+    file.seek(0)
+    return file
+
+
 class _Tail:
-    def __init__(self) -> None:
+    """Reads through a descriptor of its own: that of the process may be closed, and used again."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        self._descriptor = os.dup(process.stdout.fileno())
         self._bytes = b""
 
-    def read(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None  # noqa: S101 - it was asked for
-        with suppress(OSError, ValueError):
-            while chunk := os.read(process.stdout.fileno(), 4096):
+    def read(self) -> None:
+        try:
+            while chunk := os.read(self._descriptor, 4096):
                 self._bytes = (self._bytes + chunk)[-KEPT:]
+        finally:
+            os.close(self._descriptor)
 
     def text(self) -> str:
         return self._bytes.decode("utf-8", errors="replace").strip()
-
-
-def _feed(process: "subprocess.Popen[bytes]", stdin: bytes) -> None:
-    assert process.stdin is not None  # noqa: S101 - it was asked for
-    left = memoryview(stdin)
-    with suppress(OSError, ValueError):
-        while left:  # one that does not read to the end is no fault
-            left = left[os.write(process.stdin.fileno(), left) :]
-    with suppress(OSError):
-        process.stdin.close()
 
 
 def _wait(process: "subprocess.Popen[bytes]", limit: float, clock: Clock) -> int | None:
