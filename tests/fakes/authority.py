@@ -91,6 +91,11 @@ class MemoryAuthority:
         return len(self._made)
 
     @property
+    def certificates(self) -> tuple[Made, ...]:
+        """All of them, in the order in which they were issued."""
+        return tuple(self._made.values())
+
+    @property
     def ordered(self) -> int:
         """How many orders were taken."""
         return len(self._orders)

@@ -63,6 +63,7 @@ class City(MemoryAuthority):
     lost: int = 0
     failed: int = 0
     told: datetime | None = None
+    limits: tuple[Limit, ...] = LIMITS
     asked: set[str] = field(default_factory=set)
     _spoiling: bool = False
 
@@ -138,9 +139,10 @@ class City(MemoryAuthority):
 
     def _room(self, kind: Counted, key: str) -> None:
         now = self.clock.now()
-        (limit,) = [one for one in LIMITS if one.kind is kind]
-        free = room(self.counted[kind, key], limit, now)
-        if free > now:
+        for limit in self.limits:
+            free = room(self.counted[kind, key], limit, now) if limit.kind is kind else now
+            if free <= now:
+                continue
             self.offences.append(f"{key}: the limit of {kind.value} was exceeded")
             refuse("rateLimited", 429, f"too many {kind.value}", free)
 

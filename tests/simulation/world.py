@@ -29,7 +29,7 @@ from fakes.randomness import SeededDice
 from fakes.shelf import MemoryShelf
 from fakes.solver import MemorySolver
 from fakes.store import MemoryStore
-from simulation.city import LIMITS, City
+from simulation.city import City
 from simulation.oracle import Oracle
 from simulation.scenario import DAY, Incident, Kind, Scenario
 
@@ -165,7 +165,7 @@ class World:
 
     def limits(self, authority: str) -> tuple[Limit, ...]:
         del authority
-        return LIMITS
+        return self.city.limits
 
     def solver(self, name: str) -> Responder:
         return Responder(name, self.city.responses, world=self)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from everleaf.errors import OperatorError
 
@@ -96,5 +97,10 @@ def key_of(identifiers: Iterable[Identifier]) -> str:
 
     Failures are counted for it (RFC 9773, section 4.2).
     """
+    return _key(tuple(identifiers))
+
+
+@lru_cache(4096)
+def _key(identifiers: tuple[Identifier, ...]) -> str:
     text = "\n".join(f"{one.kind}:{one.value}" for one in sorted(set(identifiers)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
