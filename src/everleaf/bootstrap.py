@@ -107,7 +107,8 @@ class Workshop:
         from everleaf.alerts.nobody import Nobody
 
         command = self._settings.alert.command
-        return CommandAlerts(command, self.clock) if command else Nobody()
+        # The run's deadline is no reason to tell nobody.
+        return CommandAlerts(command, self.clock.without_deadline()) if command else Nobody()
 
     @cached_property
     def executor(self) -> ports.Executor:
@@ -117,7 +118,11 @@ class Workshop:
         return Threads(self._jobs)
 
     def authority(self, name: str) -> ports.Authority:
-        """The authority of this name; it connects when it is first asked for something."""
+        """The authority of this name; it connects when it is first asked for something.
+
+        Raises:
+            OperatorError: it was taken out of the configuration.
+        """
         with self._mutex:
             if name not in self._authorities:
                 self._authorities[name] = self._new_authority(name)
@@ -127,7 +132,11 @@ class Workshop:
         from everleaf.ca.authority import AcmeAuthority
         from everleaf.store.accounts import AccountFiles
 
-        one = self._settings.authorities[name]
+        one = self._settings.authorities.get(name)
+        if one is None:
+            raise OperatorError(
+                f"no authority {name!r} is configured any more", code="no-authority"
+            )
         return AcmeAuthority(
             name=name,
             directory=one.directory,

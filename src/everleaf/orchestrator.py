@@ -1,18 +1,20 @@
 """All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from everleaf.core import alerting
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
-from everleaf.core.schedule import Reason, urgency
-from everleaf.core.standing import Told
-from everleaf.errors import EndOfTimeError, EverleafError
+from everleaf.core.schedule import urgency
+from everleaf.errors import EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Happening, Pipeline, failure, family
 from everleaf.stages import reload
+from everleaf.telling import Teller
+
+R = TypeVar("R")
 
 _PREPARING = (Stage.ORDER, Stage.VALIDATE, Stage.VERIFY, Stage.INSTALL)
 _TICK = 0.2
@@ -53,23 +55,25 @@ class Orchestrator:
     marks: tuple[int, ...] = ()
     poll_now: bool = False
     _arrived: list[str] = field(default_factory=list)
+    _broken: dict[str, Fault] = field(default_factory=dict)
 
     def run(self, names: Sequence[str]) -> Report:
         """Do what is due for `names`, and tell who is to be told."""
         stopped, active = "", list(names)
         try:
-            self.pipeline.tools.shelf.sweep()
+            self._sweep()
             active = self._active(names)
             self._carry(active)
-            self._poll([self.pipeline.read(name) for name in active], by_hand=False)
+            self._poll(self._read(active), by_hand=False)
         except EndOfTimeError as error:
             stopped = error.fault.what
         self.pipeline.look_at_clocks()
+        teller = Teller(self.pipeline, self.marks)
         for name in active:
-            self._alert(name)
-        failing = tuple(
-            name for name in active if self.pipeline.tools.store.standing(name).is_failing
-        )
+            self._each(name, teller.tell)
+        failing = tuple(name for name in names if self._is_failing(name, active))
+        for name, fault in self._broken.items():
+            teller.tell_broken(name, fault)
         return Report(
             names=tuple(names),
             happenings=tuple(self.pipeline.happenings),
@@ -87,14 +91,45 @@ class Orchestrator:
         times = [one.at for one in decisions if not one.due and now < one.at <= until]
         return min(times, default=None)
 
+    def _sweep(self) -> None:
+        try:
+            self.pipeline.tools.shelf.sweep()
+        except EverleafError as error:
+            self.pipeline.tools.events.say(
+                "warning", "leftovers could not be removed", certificate="", stage="order",
+                words=str(error.fault),
+            )  # fmt: skip
+
+    def _each(self, name: str, call: Callable[[str], R]) -> R | None:
+        """Call for one certificate: what is broken there, on disk or in its row, stops no other."""
+        if name in self._broken:
+            return None
+        try:
+            return call(name)
+        except EndOfTimeError:
+            raise
+        except EverleafError as error:
+            self._broken[name] = error.fault
+            self.pipeline.broke(name, error.fault)
+            return None
+
+    def _read(self, names: Sequence[str]) -> list[Job]:
+        jobs = (self._each(name, self.pipeline.read) for name in names)
+        return [job for job in jobs if job is not None]
+
+    def _is_failing(self, name: str, active: Sequence[str]) -> bool:
+        if name in self._broken:
+            return True
+        return name in active and self.pipeline.tools.store.standing(name).is_failing
+
     def _active(self, names: Sequence[str]) -> list[str]:
         """Those with anything to do or to tell, the most urgent first, each with its turn.
 
         One reading is all that the others cost.
         """
-        jobs = {name: self.pipeline.read(name) for name in names}
-        for name in self._poll(list(jobs.values()), by_hand=self.poll_now):
-            jobs[name] = self.pipeline.read(name)
+        jobs = {job.name: job for job in self._read(names)}
+        asked = self._poll(list(jobs.values()), by_hand=self.poll_now)
+        jobs |= {job.name: job for job in self._read(asked)}
         active = by_urgency([job for job in jobs.values() if not self._is_quiet(job)])
         self.pipeline.allot(active)
         return [job.name for job in active]
@@ -103,13 +138,7 @@ class Orchestrator:
         looks = (module.look(job) for module in self.pipeline.stages.values())
         if not job.standing.is_clear or not all(isinstance(one, Idle) for one in looks):
             return False
-        return not self._alerts(job)
-
-    def _alerts(self, job: Job) -> tuple[tuple[alerting.Alert, Told], ...]:
-        decision = job.decision()
-        urgent = decision.why if decision.reason is Reason.EMERGENCY else ""
-        serving = job.holding.live_version
-        return alerting.due(job.standing, serving, self.marks, job.now, urgent)
+        return not Teller(self.pipeline, self.marks).due(job)
 
     def _poll(self, jobs: Sequence[Job], *, by_hand: bool) -> list[str]:
         """Ask for renewal information where that is due; returns who was asked about."""
@@ -119,9 +148,11 @@ class Orchestrator:
             if (cert_id := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
         ]
         if asked:
-            for _ in self.pipeline.tools.executor.each(
-                lambda one: self.pipeline.poll(*one, by_hand=by_hand), asked
-            ):
+
+            def poll(one: tuple[str, str]) -> None:
+                self._each(one[0], lambda name: self.pipeline.poll(name, one[1], by_hand=by_hand))
+
+            for _ in self.pipeline.tools.executor.each(poll, asked):
                 pass
         return [name for name, _ in asked]
 
@@ -156,7 +187,7 @@ class Orchestrator:
         def prepare(group: tuple[str, ...]) -> tuple[str, ...]:
             # One after the other: an authority may hand both the same pending order.
             for name in group:
-                self.pipeline.walk(name, Stage.ORDER, Stage.RELOAD)
+                self._each(name, lambda one: self.pipeline.walk(one, Stage.ORDER, Stage.RELOAD))
             return group
 
         for done in self.pipeline.tools.executor.each(prepare, busy, _TICK):
@@ -169,7 +200,9 @@ class Orchestrator:
         return [tuple(group) for group in groups.values()]
 
     def _to_prepare(self, name: str) -> bool:
-        job = self.pipeline.read(name)
+        job = self._each(name, self.pipeline.read)
+        if job is None:
+            return False
         unwell = set(job.standing.troubles) | set(job.standing.waiting)
         looks = [self.pipeline.stages[stage].look(job) for stage in _PREPARING]
         # A trouble is taken back, and a hold told of, by walking there.
@@ -178,12 +211,13 @@ class Orchestrator:
     def _deploy(self, names: Sequence[str]) -> None:
         """One batch: reload together, then confirm each."""
         due = []
-        for name in names:
-            job = self.pipeline.read(name)
+        for job in self._read(names):
             if isinstance(reload.look(job), Due):
                 due.append(job)
             else:
-                self.pipeline.walk(name, Stage.RELOAD, Stage.CONFIRM)
+                self._each(
+                    job.name, lambda name: self.pipeline.walk(name, Stage.RELOAD, Stage.CONFIRM)
+                )
         if due:
             self._together(due)
         self._confirm(names)
@@ -200,49 +234,23 @@ class Orchestrator:
         except Exception as error:  # noqa: BLE001 - a bug in a batch does not stop the others
             failed = failure(error, pipeline.tools, jobs[0].name, Stage.RELOAD)
             outcomes = dict.fromkeys((job.name for job in jobs), failed)
-        for name, outcome in outcomes.items():
-            pipeline.record(name, Stage.RELOAD, outcome)
+        for job in jobs:
+            self._each(job.name, lambda name: pipeline.record(name, Stage.RELOAD, outcomes[name]))
 
     def _confirm(self, names: Sequence[str]) -> None:
         def confirm(name: str) -> None:
-            self.pipeline.walk(name, Stage.CONFIRM, End.STOP)
+            self._each(name, lambda one: self.pipeline.walk(one, Stage.CONFIRM, End.STOP))
 
         due = []
         for name in names:
-            if isinstance(self.pipeline.look(name, Stage.CONFIRM), Due):
+            look = self._each(name, lambda one: self.pipeline.look(one, Stage.CONFIRM))
+            if isinstance(look, Due):
                 due.append(name)
             else:
                 confirm(name)
         if due:
             for _ in self.pipeline.tools.executor.each(confirm, due):
                 pass
-
-    def _alert(self, name: str) -> None:
-        tools = self.pipeline.tools
-        job = self.pipeline.read(name)
-        serving = job.holding.live_version
-        for alert, told in self._alerts(job):
-            context = {
-                "names": [str(one) for one in job.wanted.identifiers],
-                "serial": serving.serial if serving else None,
-                "not_after": serving.not_after.isoformat() if serving else None,
-                "faults": [
-                    {"stage": stage.value, "code": one.fault.code, "text": str(one.fault)}
-                    for stage, one in job.standing.troubles.items()
-                ],
-            }
-            try:
-                tools.alerts.send(alert, context)
-            except EverleafError as error:
-                tools.events.say(
-                    "error", "alert not delivered", certificate=name, stage="alert",
-                    kind=alert.kind.value, words=str(error.fault),
-                )  # fmt: skip
-                return
-            self._remember(name, told)
-
-    def _remember(self, name: str, told: Told) -> None:
-        self.pipeline.tools.store.change(name, lambda known: replace(known, told=told))
 
     def rehearse(self, names: Sequence[str]) -> Report:
         """Order, validate and verify for every name; what was issued is thrown away.

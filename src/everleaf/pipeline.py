@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from everleaf.core.backoff import Attempts
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Next, Stage, follows
@@ -91,7 +92,10 @@ class Pipeline:
         """Another certificate with an order under way for the same identifiers and account."""
         for other in self.families[family(wanted)]:
             if other.name != wanted.name:
-                pending = self.tools.shelf.holding(other).pending
+                try:
+                    pending = self.tools.shelf.holding(other).pending
+                except EverleafError:
+                    continue  # its own run says so
                 if pending and pending.order_url and not pending.downloaded:
                     return other.name
         return ""
@@ -170,6 +174,10 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - a bug in one certificate stops no other
             return failure(error, self.tools, job.name, stage)
 
+    def broke(self, name: str, fault: Fault) -> None:
+        """What is known of a certificate cannot be read or written: say so."""
+        self._tell(name, Stage.ORDER, Failed(fault))
+
     def calm(self, name: str, stage: Stage, standing: Standing) -> None:
         """A stage with nothing to do is well, whatever it was before."""
         if stage in standing.troubles or stage in standing.waiting:
@@ -232,10 +240,13 @@ class Pipeline:
         now, share = self.tools.clock.now(), self.tools.randomness.share()
 
         def polled(known: Standing) -> Standing:
-            return replace(
-                known,
-                renewal=after_poll(known.renewal, cert_id, answer, now, share, by_hand=by_hand),
-            )
+            first = known.renewal is None or known.renewal.cert_id != cert_id
+            renewal = after_poll(known.renewal, cert_id, answer, now, share, by_hand=by_hand)
+            rushed = known.rushed
+            if renewal.last_good == now and renewal.window is not None:
+                over = renewal.window.end <= now
+                rushed = (rushed.failed(now) if first else rushed) if over else Attempts()
+            return replace(known, renewal=renewal, rushed=rushed)
 
         renewal = self.tools.store.change(name, polled).renewal
         if renewal is not None:

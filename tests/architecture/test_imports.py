@@ -15,8 +15,8 @@ LINTER = str(Path(sys.executable).with_name("lint-imports"))
 
 # What the core may import of the standard library and of others: nothing that touches the world.
 PURE = {
-    "base64", "collections", "dataclasses", "datetime", "enum", "everleaf", "hashlib", "idna",
-    "ipaddress", "pathlib", "re",
+    "base64", "collections", "dataclasses", "datetime", "enum", "everleaf", "functools", "hashlib",
+    "idna", "ipaddress", "pathlib", "re",
 }  # fmt: skip
 
 HEAVY = ("acme", "josepy", "cryptography", "dns", "tenacity", "structlog", "rich", "urllib3")

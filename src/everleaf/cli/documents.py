@@ -11,7 +11,6 @@ from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
 from everleaf.orchestrator import Report
 from everleaf.ports import Event
-from everleaf.stages import order
 
 VERSION = 1
 Document = dict[str, object]
@@ -84,7 +83,7 @@ def renewal(job: Job) -> Document:
         "backoff": {
             "failures": job.attempts.failures,
             "last": moment(job.attempts.last),
-            "until": moment(order.backoff(job)),
+            "until": moment(job.backoff()),
         },
         "limited_until": moment(job.limited_until),
         "turn": moment(job.turn.at) if job.turn and job.turn.why else None,

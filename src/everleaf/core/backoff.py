@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 STEPS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100))
 DAILY = timedelta(days=1)
 HOURLY = timedelta(hours=1)
+LONGEST_HOLD = timedelta(days=8)
 MORE = 4
 _JITTER = 0.1
 
@@ -49,6 +50,19 @@ def next_attempt(
     if end is not None and end > attempts.last:
         wait = min(wait, max(STEPS[0], (end - attempts.last) / (MORE + 1)))
     return attempts.last + wait * (1 + _JITTER * _share(key, attempts.failures))
+
+
+def begun_again(attempts: Attempts, now: datetime) -> Attempts:
+    """One more failure, after which the first new attempt is allowed at once, and the next is not.
+
+    For an order that became void and that nobody refused: once is chance.
+    """
+    return Attempts(attempts.failures + 1, now - STEPS[0] * (1 + _JITTER))
+
+
+def holds(until: datetime | None, now: datetime) -> bool:
+    """Whether to wait until then; what lies too far ahead was said, or written, in error."""
+    return until is not None and now < until <= now + LONGEST_HOLD
 
 
 def _share(key: str, count: int) -> float:

@@ -7,11 +7,13 @@ def guilty(suspects: Sequence[str], passes: Callable[[frozenset[str]], bool]) ->
     """The suspects that must stay back for the test to pass.
 
     Args:
-        suspects: names; with none of them forward the test is known to pass, with all to fail.
+        suspects: names; with none of them forward the test is known to pass, with all it failed.
         passes: whether the test passes with just these forward.
 
-    A pair is blamed alone where it fails alone. Pairs that fail only together are blamed from
-    the later one on, so that the answer always passes: about 2 log2(n) tests for one of n.
+    All of them forward are tested once more first: a test may fail once by chance, and nobody is
+    to blame for that. A pair is blamed alone where it fails alone. Pairs that fail only together
+    are blamed from the later one on, so that the answer always passes: about 2 log2(n) tests for
+    one of n.
     """
     forward: frozenset[str] = frozenset()
     blamed: frozenset[str] = frozenset()
@@ -20,8 +22,7 @@ def guilty(suspects: Sequence[str], passes: Callable[[frozenset[str]], bool]) ->
         group = stack.pop()
         if not group:
             continue
-        # The first look at the whole group is known to fail.
-        if (len(group) < len(suspects) or forward) and passes(forward | frozenset(group)):
+        if passes(forward | frozenset(group)):
             forward |= frozenset(group)
         elif len(group) == 1:
             blamed |= frozenset(group)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from everleaf.core.backoff import Attempts
+from everleaf.core.backoff import Attempts, next_attempt
 from everleaf.core.certificate import Version
-from everleaf.core.identifiers import Identifier
+from everleaf.core.identifiers import Identifier, key_of
 from everleaf.core.limits import Claim, Limit, Turn
 from everleaf.core.schedule import Decision, Moment, decide
 from everleaf.core.standing import Rejection, Standing
@@ -32,6 +32,8 @@ class Pending:
         rejected: whether it was judged and refused, at least once.
         replaces: the CertID that the order carried.
         waiting_since, looks: when the authority was first seen at work on it, and how often.
+        answered: challenges were answered, and whether they were decided is not known.
+        finalized: the certificate was asked for, and may be issued at any moment.
     """
 
     ask: str
@@ -47,6 +49,8 @@ class Pending:
     rejected: bool = False
     waiting_since: datetime | None = None
     looks: int = 0
+    answered: bool = False
+    finalized: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,12 @@ class Job:
         )
         return decide(self.holding.newest, self.wanted, self.standing.renewal, moment)
 
+    def backoff(self) -> datetime | None:
+        """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
+        newest = self.holding.newest
+        end = newest.earliest_end if newest else None
+        return next_attempt(self.attempts, key_of(self.wanted.identifiers), self.now, end=end)
+
     def predecessor(self) -> Version | None:
         """The version that an order would replace, as far as disk and configuration tell.
 
@@ -155,7 +165,10 @@ class Job:
         return taken.next_reload(version, self.name + terminator, self.now, end)
 
     def refused(self) -> tuple[Rejection, ...]:
-        """The rejections that still hold: neither hook nor deployment has changed since."""
+        """The rejections that still hold: neither hook nor deployment has changed since.
+
+        Once the live version is over none does: what is served cannot become worse.
+        """
         return tuple(one for one in self.standing.rejections if self._still_refused(one))
 
     def candidate(self) -> Version | None:
@@ -169,8 +182,11 @@ class Job:
         return usable[-1] if usable else self.holding.live_version
 
     def _still_refused(self, rejection: Rejection) -> bool:
+        live = self.holding.live_version
+        over = live is not None and live.earliest_end <= self.now
         return (
             not self.force
+            and not over
             and rejection.hook == dict(self.hooks).get(rejection.terminator)
             and rejection.deployment == self.wanted.deployment
         )

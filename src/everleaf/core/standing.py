@@ -125,6 +125,7 @@ class Standing:
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
+        rushed: certificates in a row whose first window was over when it was told.
         cut_off: runs in a row that ended while they were at work on it; it goes behind others.
     """
 
@@ -138,6 +139,7 @@ class Standing:
     observations: tuple[Observation, ...] = ()
     renewal: Renewal | None = None
     told: Told = field(default_factory=Told)
+    rushed: Attempts = field(default_factory=Attempts)
     cut_off: int = 0
 
     @property

@@ -1,5 +1,7 @@
 """Giving an order up: responses taken down, authorizations deactivated, an issued chain kept."""
 
+from hashlib import sha256
+
 from everleaf.core.job import Job, Pending
 from everleaf.errors import EverleafError
 from everleaf.ports import Authority, Status
@@ -37,7 +39,8 @@ def _at_authority(job: Job, url: str, authority: Authority, tools: Tools) -> Non
     if order.status is Status.VALID and order.certificate:
         chain = authority.certificate(order.certificate)
         why = "issued for a configuration that has changed since"
-        tools.shelf.keep_rejected(job.name, url.rpartition("/")[2] or "order", chain, why)
+        rejected_id = sha256(chain).hexdigest()[:12]
+        tools.shelf.keep_rejected(job.name, rejected_id, chain, why)
     else:
         _deactivate(authority, order.authorizations, tools, job.name)
 

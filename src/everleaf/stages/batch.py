@@ -1,6 +1,7 @@
 """One batch: who goes live together, who is to blame for a failing check, who is reloaded."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from everleaf.core.backoff import Attempts
@@ -34,10 +35,7 @@ class Batch:
     def deploy(self) -> dict[str, Outcome]:
         """Switch, check, reload; an outcome for every certificate of the batch."""
         for name in self._jobs:
-            try:
-                self._switch(name, self._target[name])
-            except EverleafError as error:
-                self._take_out(name, error.fault)
+            self._switch(name, self._target[name])
         # All checks come before the first reload.
         sound = [terminator for terminator in self._terminators() if self._check(terminator)]
         for terminator in sound:
@@ -75,9 +73,18 @@ class Batch:
         return (behind and not held) or bool(job.holding.copies_behind)
 
     def _switch(self, name: str, version: str) -> None:
-        if self._live[name] == version and not self._jobs[name].holding.copies_behind:
+        """Make a version live, with its copies; where that fails all of it stays as it was."""
+        before, job = self._live[name], self._jobs[name]
+        if before == version and not job.holding.copies_behind:
             return
-        self._tools.shelf.switch(self._jobs[name].wanted, version)
+        try:
+            self._tools.shelf.switch(job.wanted, version)
+        except EverleafError as error:
+            self._take_out(name, error.fault)
+            if before is not None and job.holding.version(before) is not None:
+                with suppress(EverleafError):  # the copies are behind all the same
+                    self._tools.shelf.switch(job.wanted, before)
+            return
         if self._live[name] != version:
             now = self._tools.clock.now()
             self._tools.store.change(name, lambda known: replace(known, switched_at=now))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from everleaf.core.backoff import next_attempt
+from everleaf.core.backoff import holds, next_attempt
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job, Pending
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
-from everleaf.errors import AuthorityError, UnreachableError
+from everleaf.errors import AuthorityError, EndOfTimeError, EverleafError, UnreachableError
 from everleaf.ports import Authority, Order
 from everleaf.stages.abandon import abandon
 from everleaf.stages.clockwork import wrong_clock
@@ -48,40 +48,38 @@ def _chain_failed(job: Job) -> bool:
 
 
 def _held(job: Job) -> Held | None:
-    if job.limited_until and job.limited_until > job.now:
+    if holds(job.limited_until, job.now):
         return Held(job.limited_until, f"{job.wanted.authority} limits us: its Retry-After is kept")
     if job.blocked_by:
         return Held(None, f"{job.blocked_by} has an order under way for the same identifiers")
     wait = job.standing.waiting.get(Stage.ORDER)
-    if wait and wait > job.now and not job.force:
+    if holds(wait, job.now) and not job.force:
         return Held(wait, "the authority's limits leave no room for an order before")
     trouble = job.standing.troubles.get(Stage.ORDER)
-    if trouble and trouble.retry_at and trouble.retry_at > job.now:
+    if trouble and holds(trouble.retry_at, job.now):
         return Held(trouble.retry_at, "the authority's Retry-After")
     if job.force:
         return None
-    until = backoff(job)
+    until = job.backoff()
     if until and until > job.now:
         return Held(until, f"{job.attempts.failures} failures in a row for these identifiers")
+    rushed = next_attempt(job.standing.rushed, job.name, job.now)
+    if rushed and rushed > job.now:
+        why = "the authority wants every new certificate replaced as soon as it is issued"
+        return Held(rushed, why)
     if job.turn and job.turn.at > job.now:
         return Held(job.turn.at, job.turn.why)
     return None
-
-
-def backoff(job: Job) -> datetime | None:
-    """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
-    newest = job.holding.newest
-    end = newest.earliest_end if newest else None
-    return next_attempt(job.attempts, key_of(job.wanted.identifiers), job.now, end=end)
 
 
 def act(job: Job, tools: Tools) -> Outcome:
     """Give up what is void, then place an order."""
     pending, wanted = job.holding.pending, job.wanted
     if pending and (pending.ask != wanted.ask or _chain_failed(job)):
+        changed = pending.ask != wanted.ask
         abandon(job, pending, tools)
         pending = None
-        if not _chain_failed(job) and (not job.decision().due or _held(job)):
+        if changed and (not job.decision().due or _held(job)):
             return Done("what was under way was given up; no other order is due")
     authority = tools.authority(wanted.authority)
     try:
@@ -97,7 +95,9 @@ def act(job: Job, tools: Tools) -> Outcome:
         if pending is None:
             pending = _begin(job, tools, account)
         placed = placing.place(replaces)
-    except AuthorityError as error:
+    except EndOfTimeError:
+        raise
+    except EverleafError as error:
         return _failed(job, tools, error)
     if isinstance(placed, Waiting):
         return placed
@@ -182,9 +182,11 @@ def _keeps_replaces(error: AuthorityError) -> bool:
     return problem is None or problem.kind in _KEPT_FROM_RETRY or problem.status in (429, 503)
 
 
-def _failed(job: Job, tools: Tools, error: AuthorityError) -> Failed:
+def _failed(job: Job, tools: Tools, error: EverleafError) -> Failed:
     now: datetime = tools.clock.now()
     tools.store.set_attempts(key_of(job.wanted.identifiers), job.attempts.failed(now))
+    if not isinstance(error, AuthorityError):
+        return Failed(error.fault)
     if error.limited and error.retry_at and not error.narrow:
         tools.store.set_limited(tools.account(job.wanted.authority), error.retry_at)
     return Failed(error.fault, error.retry_at)

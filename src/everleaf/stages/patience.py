@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from everleaf.errors import EndOfTimeError
 from everleaf.ports import Clock
 
 T = TypeVar("T")
@@ -20,23 +19,18 @@ def until(
     retry_at: Callable[[T], datetime | None],
     clock: Clock,
     patience: float,
-    resumable: bool = False,
 ) -> T:
     """Fetch until `ready`, or until waiting on would pass `patience` seconds or the deadline.
 
     The last answer is returned, ready or not: the caller says what that means. `Retry-After` is
     honoured (RFC 8555, sections 7.4 and 7.5.1).
 
-    Args:
-        resumable: the run's deadline says nothing about what is waited for: it raises.
-
     Raises:
         EndOfTimeError: the run was told to stop.
     """
     from tenacity import RetryCallState, Retrying, retry_if_result
 
-    deadline = clock.monotonic() + clock.remaining().total_seconds()
-    end = min(deadline, clock.monotonic() + patience)
+    end = clock.monotonic() + min(patience, clock.remaining().total_seconds())
 
     def wait(state: RetryCallState) -> float:
         answer: T = state.outcome.result()  # type: ignore[union-attr]  # set by then
@@ -46,17 +40,11 @@ def until(
         pause: float = _FIRST * _GROWTH ** (state.attempt_number - 1)
         return min(pause, _LONGEST)
 
-    def given_up(state: RetryCallState) -> T:
-        if resumable and clock.monotonic() + state.upcoming_sleep > deadline:
-            raise EndOfTimeError("the run's deadline passed")
-        answer: T = state.outcome.result()  # type: ignore[union-attr]
-        return answer
-
     retrying = Retrying(
         retry=retry_if_result(lambda answer: not ready(answer)),
         wait=wait,
         stop=lambda state: clock.monotonic() + state.upcoming_sleep > end,
         sleep=clock.sleep,
-        retry_error_callback=given_up,
+        retry_error_callback=lambda state: state.outcome.result(),  # type: ignore[union-attr]
     )
     return retrying(fetch)

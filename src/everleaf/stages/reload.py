@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from everleaf.core.certificate import Version
 from everleaf.core.job import Job
 from everleaf.core.outcome import Done, Due, Held, Idle, Look, Outcome
 from everleaf.stages.batch import Batch
@@ -25,7 +26,7 @@ def look(job: Job) -> Look:
         return Due(f"version {candidate.id} is not live", "switch")
     if job.holding.copies_behind:
         return Due(f"copies are behind: {', '.join(job.holding.copies_behind)}", "copies")
-    kept_back = [one for one in job.refused() if one.version != candidate.id]
+    kept_back = [one for one in job.refused() if _is_newer(one.version, candidate, job)]
     if kept_back:
         last = kept_back[-1]
         words = f"{last.terminator} refused version {last.version}: {' | '.join(last.words)}"
@@ -33,6 +34,12 @@ def look(job: Job) -> Look:
     if job.standing.settled != candidate.id:
         return Due(f"version {candidate.id} is live and not settled", "settle")
     return Idle()
+
+
+def _is_newer(version_id: str, candidate: Version, job: Job) -> bool:
+    """Whether a refused version is still there, and would otherwise be the one to deploy."""
+    one = job.holding.version(version_id)
+    return one is not None and one.installed_at > candidate.installed_at
 
 
 def behind(job: Job, version: str) -> tuple[tuple[str, str], ...]:

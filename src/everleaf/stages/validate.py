@@ -1,26 +1,25 @@
 """Validate: challenges answered, the order finalized, the chain downloaded as it came."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from everleaf.core.identifiers import Identifier, key_of
-from everleaf.core.job import Job, Pending, Trace
+from everleaf.core.backoff import begun_again, holds
+from everleaf.core.identifiers import key_of
+from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
-from everleaf.core.limits import Claim, Kind
+from everleaf.core.limits import Kind
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.errors import Actor, AuthorityError, Fault, UnreachableError
-from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
+from everleaf.ports import Order, Status
 from everleaf.stages.abandon import abandon, take_down
+from everleaf.stages.authorize import LATER, PATIENCE, Work, authorize, count
 from everleaf.stages.contract import Tools
 from everleaf.stages.patience import until
 
-PATIENCE = timedelta(minutes=5)
-LATER = timedelta(minutes=1)
 LONGEST = timedelta(days=1)
 _LOOKS = 5
 _LOST_ANSWERS = 3
-_GONE = (401, 403, 404, 410)
+_GONE = (404, 410)
 
 
 def look(job: Job) -> Look:
@@ -31,18 +30,24 @@ def look(job: Job) -> Look:
     if pending.downloaded:
         return Due("responses of a killed run are to be taken down") if pending.traces else Idle()
     wait = job.standing.waiting.get(Stage.VALIDATE)
-    if wait and wait > job.now:
+    if wait and job.now < wait <= job.now + LONGEST:
         return Held(wait, "the authority is still at work on the order")
-    return Due("the order is to be brought to its certificate")
+    return _held(job) or Due("the order is to be brought to its certificate")
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    job: Job
-    tools: Tools
-    authority: Authority
-    solver: Solver
-    pending: Pending
+def _held(job: Job) -> Held | None:
+    """What the authority asked for, and our own back-off, hold here too (RFC 8555, section 6.6)."""
+    trouble = job.standing.troubles.get(Stage.VALIDATE)
+    if holds(job.limited_until, job.now):
+        return Held(job.limited_until, f"{job.wanted.authority} limits us: its Retry-After is kept")
+    if trouble is None:
+        return None
+    if holds(trouble.retry_at, job.now):
+        return Held(trouble.retry_at, "the authority's Retry-After")
+    until = job.backoff()
+    if until and until > job.now and not job.force:
+        return Held(until, f"{job.attempts.failures} failures in a row for these identifiers")
+    return None
 
 
 def act(job: Job, tools: Tools) -> Outcome:
@@ -51,43 +56,71 @@ def act(job: Job, tools: Tools) -> Outcome:
     if pending is None or pending.order_url is None:
         return Done("no order is under way", news=False)
     url = pending.order_url
-    interrupted = bool(pending.traces)
-    if interrupted:
+    interrupted = bool(pending.traces) or pending.answered
+    if pending.traces:
         take_down(job.name, pending, tools)
         pending = replace(pending, traces=())
         tools.shelf.update(job.name, pending)
     if pending.downloaded:
         return Done("responses of a killed run were taken down")
     authority = tools.authority(pending.authority)
-    work = _Work(job, tools, authority, tools.solver(job.wanted.solver), pending)
+    work = Work(job, tools, authority, tools.solver(job.wanted.solver), pending)
     try:
-        order = authority.order(url)
-        if order.status is Status.INVALID and interrupted:
-            _count(work, Kind.FAILURES, pending.identifiers)
-            tools.shelf.give_up(job.name)
-            return Back("the order became invalid while no run answered its challenges")
+        try:
+            order = authority.order(url)
+        except AuthorityError as error:
+            if error.problem is None or error.problem.status not in _GONE:
+                raise
+            return _again(work, f"the authority no longer knows the order: {error.fault}")
+        if order.status is Status.INVALID and interrupted and not pending.finalized:
+            count(work, Kind.FAILURES, pending.identifiers)
+            return _again(work, "the order became invalid while nobody answered its challenges")
         return _follow(work, order)
     except UnreachableError as error:
         # The order stands; nothing is known to have failed but the line.
-        return _failed(work, error.fault)
-    except AuthorityError as error:
-        if error.problem and error.problem.status in _GONE:
-            tools.shelf.give_up(job.name)
-            return Back(f"the authority no longer knows the order: {error.fault}")
-        if error.limited:
-            if error.retry_at and not error.narrow:
-                tools.store.set_limited(tools.account(pending.authority), error.retry_at)
-        else:
-            abandon(job, pending, tools)
         return _failed(work, error.fault, error)
+    except AuthorityError as error:
+        return _refused(work, error)
 
 
-def _follow(work: _Work, order: Order) -> Outcome:
+def _again(work: Work, why: str) -> Back:
+    """The order is void, and nobody refused anything: begin again, at once the first time."""
+    work.tools.shelf.give_up(work.job.name)
+    attempts = begun_again(work.job.attempts, work.tools.clock.now())
+    work.tools.store.set_attempts(key_of(work.job.wanted.identifiers), attempts)
+    return Back(why)
+
+
+def _refused(work: Work, error: AuthorityError) -> Failed:
+    """Once the certificate was asked for, only the order itself says that there will be none.
+
+    Or the same refusal again and again, for a day and more.
+    """
+    pending = work.job.holding.pending
+    trouble = work.job.standing.troubles.get(Stage.VALIDATE)
+    now = work.tools.clock.now()
+    for_ever = (
+        trouble is not None
+        and now - trouble.since > LONGEST
+        and trouble.attempts.failures >= _LOOKS
+    )
+    known = work.tools.shelf.holding(work.job.wanted).pending
+    if error.limited:
+        if error.retry_at and not error.narrow:
+            work.tools.store.set_limited(work.tools.account(work.pending.authority), error.retry_at)
+    elif pending is not None and (for_ever or not (known and known.finalized)):
+        abandon(work.job, pending, work.tools)
+    return _failed(work, error.fault, error)
+
+
+def _follow(work: Work, order: Order) -> Outcome:
     lost = 0
     while True:
         match order.status:
             case Status.PENDING:
-                fault = _authorize(work, order)
+                fault = authorize(work, order)
+                if isinstance(fault, datetime):
+                    return _waiting(work, order, fault)
                 if fault is not None:
                     abandon(work.job, work.pending, work.tools)
                     return _failed(work, fault)
@@ -104,10 +137,12 @@ def _follow(work: _Work, order: Order) -> Outcome:
                         raise
                     order = work.authority.order(order.url)
             case Status.PROCESSING:
+                _mark_finalized(work)
                 order = _settled(work, order.url, Status.PROCESSING)
                 if order.status is Status.PROCESSING:
                     return _waiting(work, order)
             case Status.VALID if order.certificate:
+                _mark_finalized(work)
                 chain = work.authority.certificate(order.certificate)
                 work.tools.shelf.keep_download(work.job.name, chain)
                 return Done(f"issued: {order.certificate}")
@@ -116,16 +151,26 @@ def _follow(work: _Work, order: Order) -> Outcome:
                 return _failed(work, _order_fault(order))
 
 
-def _finalize(work: _Work, order: Order) -> Order:
+def _finalize(work: Work, order: Order) -> Order:
     from everleaf.pki.csr import csr
 
-    _count(work, Kind.CERTIFICATES, order.identifiers)
+    if _mark_finalized(work):
+        count(work, Kind.CERTIFICATES, order.identifiers)
     key = work.tools.shelf.pending_key(work.job.name)
     # The CSR names what was ordered: exactly the order's identifiers (section 7.4).
     return work.authority.finalize(order, csr(key, order.identifiers))
 
 
-def _settled(work: _Work, url: str, busy: Status) -> Order:
+def _mark_finalized(work: Work) -> bool:
+    """Write down, before it is sent, that the certificate is asked for; whether that is new."""
+    known = work.tools.shelf.holding(work.job.wanted).pending or work.pending
+    if known.finalized:
+        return False
+    work.tools.shelf.update(work.job.name, replace(known, finalized=True))
+    return True
+
+
+def _settled(work: Work, url: str, busy: Status) -> Order:
     return until(
         lambda: work.authority.order(url),
         ready=lambda order: order.status is not busy,
@@ -135,116 +180,21 @@ def _settled(work: _Work, url: str, busy: Status) -> Order:
     )
 
 
-def _waiting(work: _Work, order: Order) -> Waiting | Failed:
+def _waiting(work: Work, order: Order, retry_at: datetime | None = None) -> Waiting | Failed:
     """The authority is still at work: no failure, until it was so for a day and several looks.
 
     How long nobody could ask counts for nothing: what was finalized may well be issued.
     """
-    now, pending = work.tools.clock.now(), work.pending
+    now = work.tools.clock.now()
+    pending = work.tools.shelf.holding(work.job.wanted).pending or work.pending
     since = pending.waiting_since or now
     if now - since > LONGEST and pending.looks >= _LOOKS:
         abandon(work.job, pending, work.tools)
         return _failed(work, _order_fault(order))
     seen = replace(pending, waiting_since=since, looks=pending.looks + 1)
     work.tools.shelf.update(work.job.name, seen)
-    return Waiting(order.retry_at or now + LATER, f"the order is still {order.status}")
-
-
-def _authorize(work: _Work, order: Order) -> Fault | None:
-    """Answer a challenge of every authorization that is pending; None: all are valid."""
-    seen = [work.authority.authorization(url) for url in order.authorizations]
-    lost = [one for one in seen if one.status not in (Status.PENDING, Status.VALID)]
-    if lost:
-        return _challenge_fault(lost, work)
-    open_ones = [one for one in seen if one.status is Status.PENDING]
-    chosen: list[tuple[Authorization, Challenge]] = []
-    for one in open_ones:
-        challenge = _choose(one, work.solver)
-        if challenge is None:
-            return _no_challenge(one, work)
-        chosen.append((one, challenge))
-    traces = [work.solver.trace(one.identifier, challenge) for one, challenge in chosen]
-    # Written down before the first response stands anywhere.
-    work.tools.shelf.update(work.job.name, replace(work.pending, traces=tuple(traces)))
-    try:
-        after = _answer(work, chosen, traces)
-    finally:
-        for trace in traces:
-            work.solver.remove(trace)
-        work.tools.shelf.update(work.job.name, work.pending)
-    bad = [one for one in after if one.status is not Status.VALID]
-    _count(work, Kind.FAILURES, [one.identifier for one in bad])
-    return _challenge_fault(bad, work) if bad else None
-
-
-def _count(work: _Work, kind: Kind, identifiers: Sequence[Identifier]) -> None:
-    """What the authority counts, we count."""
-    claim = Claim(
-        name=work.job.name,
-        identifiers=tuple(identifiers),
-        exempt=work.pending.replaces is not None,
-    )
-    entries = claim.entries(kind, work.tools.clock.now())
-    work.tools.store.count(work.pending.account, entries)
-
-
-def _answer(
-    work: _Work, chosen: Sequence[tuple[Authorization, Challenge]], traces: Sequence[Trace]
-) -> list[Authorization]:
-    for trace, (_, challenge) in zip(traces, chosen, strict=True):
-        work.solver.present(trace, challenge)
-    for _, challenge in chosen:
-        if challenge.status is Status.PENDING:
-            work.authority.answer(challenge.url)
-    return [_decided(work, one.url) for one, _ in chosen]
-
-
-def _decided(work: _Work, url: str) -> Authorization:
-    return until(
-        lambda: work.authority.authorization(url),
-        ready=lambda one: one.status is not Status.PENDING,
-        retry_at=lambda one: one.retry_at,
-        clock=work.tools.clock,
-        patience=PATIENCE.total_seconds(),
-        resumable=True,
-    )
-
-
-def _choose(authorization: Authorization, solver: Solver) -> Challenge | None:
-    for wanted in solver.types:
-        for challenge in authorization.challenges:
-            if challenge.type == wanted:
-                return challenge
-    return None
-
-
-def _no_challenge(one: Authorization, work: _Work) -> Fault:
-    offered = ", ".join(sorted(challenge.type for challenge in one.challenges)) or "none"
-    return Fault(
-        actor=Actor.OPERATOR,
-        code="no-usable-challenge",
-        what=f"{one.identifier}: the authority offers {offered}, the solver "
-        f"{work.job.wanted.solver!r} answers {', '.join(work.solver.types)}",
-        remedy="Choose a solver that answers one of them",
-    )
-
-
-def _challenge_fault(bad: Sequence[Authorization], work: _Work) -> Fault:
-    words: list[str] = []
-    for one in bad:
-        problems = [challenge.problem for challenge in one.challenges if challenge.problem]
-        lines = [line for problem in problems for line in problem.lines()]
-        words += [f"{one.identifier}: {line}" for line in lines] or [
-            f"{one.identifier}: the authorization is {one.status}"
-        ]
-    names = ", ".join(str(one.identifier) for one in bad)
-    return Fault(
-        actor=Actor.OPERATOR,
-        code="challenge-failed",
-        what=f"the authority could not validate {names}",
-        words=tuple(words),
-        remedy=f"See that the response of solver {work.job.wanted.solver!r} can be reached there",
-    )
+    until = min(retry_at or order.retry_at or now + LATER, now + LONGEST)
+    return Waiting(until, f"the order is still {order.status}")
 
 
 def _order_fault(order: Order) -> Fault:
@@ -257,7 +207,7 @@ def _order_fault(order: Order) -> Fault:
     )
 
 
-def _failed(work: _Work, fault: Fault, error: AuthorityError | None = None) -> Failed:
+def _failed(work: Work, fault: Fault, error: AuthorityError | None = None) -> Failed:
     attempts = work.job.attempts.failed(work.tools.clock.now())
     work.tools.store.set_attempts(key_of(work.job.wanted.identifiers), attempts)
     return Failed(fault, error.retry_at if error else None)

@@ -1,5 +1,6 @@
 """Copies outside the state directory: one combined file, or a directory with a link of its own."""
 
+import stat
 from pathlib import Path
 
 from everleaf.core.wanted import Copy, CopyKind
@@ -15,11 +16,25 @@ def is_behind(copy: Copy, version: Path) -> bool:
     """Whether the copy does not hold this version."""
     try:
         if copy.kind is CopyKind.COMBINED:
-            return copy.path.read_bytes() != (version / "combined.pem").read_bytes()
+            content = (version / "combined.pem").read_bytes()
+            return copy.path.read_bytes() != content or _is_other(copy, copy.path)
         live = copy.path / "live"
-        return live.readlink().name != version.name or not (live / "fullchain.pem").exists()
+        if live.readlink().name != version.name or not (live / "fullchain.pem").exists():
+            return True
+        key = live / "privkey.pem"
+        return key.exists() and _is_other(copy, key)
     except OSError:
         return True
+
+
+def _is_other(copy: Copy, key: Path) -> bool:
+    """Whether mode, owner or group of a file with a key are not as they should be."""
+    found = key.stat()
+    return not (
+        stat.S_IMODE(found.st_mode) == copy.mode
+        and files.user(copy.owner) in (-1, found.st_uid)
+        and files.team(copy.group) in (-1, found.st_gid)
+    )
 
 
 def bring(copy: Copy, version: Path) -> None:

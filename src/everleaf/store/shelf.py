@@ -48,7 +48,7 @@ class DiskShelf:
         found = []
         with suppress(FileNotFoundError):
             for place in self._layout.versions(name).iterdir():
-                if not place.name.startswith("."):
+                if not place.name.startswith(".") and (place / "version.json").exists():
                     text = _read(place / "version.json")
                     found.append(decode(Version, text, str(place / "version.json")))
         return tuple(sorted(found, key=lambda one: (one.installed_at, one.id)))
@@ -182,8 +182,9 @@ class DiskShelf:
 
     def sweep(self) -> None:
         """Remove what a killed run left half removed."""
-        for left in (self._layout.root / "pending").glob(".*"):
-            files.remove(left)
+        for room in _ROOMS:
+            for left in (self._layout.root / room).glob(".*"):
+                files.remove(left)
 
     def names(self) -> tuple[str, ...]:
         """All certificates with anything on disk."""

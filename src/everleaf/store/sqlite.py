@@ -1,6 +1,7 @@
 """Standing, failures, limits and history in SQLite: nothing secret, everything durable."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -214,10 +215,11 @@ class SqliteStore:
                 one.execute("BEGIN IMMEDIATE")
                 try:
                     yield one
+                    one.execute("COMMIT")
                 except BaseException:
-                    one.execute("ROLLBACK")
+                    if one.in_transaction:
+                        one.execute("ROLLBACK")
                     raise
-                one.execute("COMMIT")
             except sqlite3.Error as error:
                 raise MachineError(
                     f"the state cannot be read or written: {error}",
@@ -239,12 +241,17 @@ class SqliteStore:
         if not self._reading and not self._path.exists():
             files.folder(self._path.parent, 0o711)
             files.write(self._path, b"", PRIVATE)
-        uri = f"{self._path.absolute().as_uri()}?mode={'ro' if self._reading else 'rw'}"
+        # Only who may write can roll back what a killed run left half written.
+        may_write = not self._reading or os.access(self._path, os.W_OK)
+        uri = f"{self._path.absolute().as_uri()}?mode={'rw' if may_write else 'ro'}"
         one = sqlite3.connect(
             uri, uri=True, check_same_thread=False, isolation_level=None, timeout=30
         )
         one.execute("PRAGMA synchronous = FULL")
-        return self._of_this_form(one)
+        one = self._of_this_form(one)
+        if self._reading:
+            one.execute("PRAGMA query_only = ON")
+        return one
 
     def _of_this_form(self, one: sqlite3.Connection) -> sqlite3.Connection:
         (version,) = one.execute("PRAGMA user_version").fetchone()

@@ -18,6 +18,12 @@ class SystemClock:
         self._stopped = Event()
         self._end = time.monotonic() + deadline.total_seconds() if deadline else None
 
+    def without_deadline(self) -> "SystemClock":
+        """The same, told to stop by the same signal, for what is to be done after the deadline."""
+        other = SystemClock()
+        other._stopped = self._stopped
+        return other
+
     def now(self) -> datetime:
         """The wall clock, aware, UTC."""
         return datetime.now(UTC)

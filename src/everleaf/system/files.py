@@ -5,7 +5,7 @@ import grp
 import os
 import pwd
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -87,17 +87,34 @@ def _beside(path: Path) -> Path:
 
 
 def _own(descriptor: int, owner: str, group: str) -> None:
-    user = _number(owner, lambda name: pwd.getpwnam(name).pw_uid, "user")
-    team = _number(group, lambda name: grp.getgrnam(name).gr_gid, "group")
-    if user != -1 or team != -1:
-        os.fchown(descriptor, user, team)
+    uid, gid = user(owner), team(group)
+    if uid != -1 or gid != -1:
+        os.fchown(descriptor, uid, gid)
 
 
-def _number(name: str, look_up: "object", kind: str) -> int:
+def user(name: str) -> int:
+    """A user's number; -1, as for chown: nothing is said.
+
+    Raises:
+        OperatorError: there is no such user.
+    """
+    return _number(name, lambda known: pwd.getpwnam(known).pw_uid, "user")
+
+
+def team(name: str) -> int:
+    """A group's number; -1, as for chown: nothing is said.
+
+    Raises:
+        OperatorError: there is no such group.
+    """
+    return _number(name, lambda known: grp.getgrnam(known).gr_gid, "group")
+
+
+def _number(name: str, look_up: Callable[[str], int], kind: str) -> int:
     if not name:
         return -1
     try:
-        return int(look_up(name))  # type: ignore[operator]
+        return look_up(name)
     except KeyError:
         remedy = f"Create it, or name a {kind} that exists"
         raise OperatorError(f"no {kind} {name!r}", code="no-such-owner", remedy=remedy) from None
@@ -110,11 +127,15 @@ def folder(path: Path, mode: int) -> None:
             return
         if not path.parent.is_dir():
             folder(path.parent, 0o711)
+        # Made beside and renamed: killed between its making and its mode, none is left too narrow.
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.mkdir(mode & 0o700, exist_ok=True)
+        temporary.chmod(mode)
         try:
-            path.mkdir(mode & 0o700)
+            temporary.rename(path)
         except FileExistsError:
+            temporary.rmdir()
             return
-        path.chmod(mode)
         sync(path.parent)
 
 

@@ -1,0 +1,79 @@
+"""Who is told of what: alerts that are due, sent, and remembered."""
+
+from dataclasses import dataclass, replace
+
+from everleaf.core import alerting
+from everleaf.core.job import Job
+from everleaf.core.schedule import Reason
+from everleaf.core.standing import Told
+from everleaf.errors import EverleafError, Fault
+from everleaf.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Sends alerts.
+
+    Attributes:
+        marks: days before the end at which people are told.
+    """
+
+    pipeline: Pipeline
+    marks: tuple[int, ...]
+
+    def due(self, job: Job) -> tuple[tuple[alerting.Alert, Told], ...]:
+        """The alerts of this certificate, each with what is to be remembered once it was sent."""
+        decision = job.decision()
+        urgent = decision.why if decision.reason is Reason.EMERGENCY else ""
+        serving = job.holding.live_version
+        return alerting.due(job.standing, serving, self.marks, job.now, urgent)
+
+    def tell(self, name: str) -> None:
+        """Send what is due; what was not delivered is tried again by the next run."""
+        tools = self.pipeline.tools
+        job = self.pipeline.read(name)
+        serving = job.holding.live_version
+        for alert, told in self.due(job):
+            context = {
+                "names": [str(one) for one in job.wanted.identifiers],
+                "serial": serving.serial if serving else None,
+                "not_after": serving.not_after.isoformat() if serving else None,
+                "faults": [
+                    {"stage": stage.value, "code": one.fault.code, "text": str(one.fault)}
+                    for stage, one in job.standing.troubles.items()
+                ],
+            }
+            try:
+                tools.alerts.send(alert, context)
+            except EverleafError as error:
+                tools.events.say(
+                    "error", "alert not delivered", certificate=name, stage="alert",
+                    kind=alert.kind.value, words=str(error.fault),
+                )  # fmt: skip
+                return
+            self._remember(name, told)
+
+    def _remember(self, name: str, told: Told) -> None:
+        self.pipeline.tools.store.change(name, lambda known: replace(known, told=told))
+
+    def tell_broken(self, name: str, fault: Fault) -> None:
+        """Alert of a certificate whose own records cannot be read or written.
+
+        Once, where that can at least be remembered; at every run, where it cannot.
+        """
+        tools = self.pipeline.tools
+        alert = alerting.Alert(kind=alerting.Kind.FAILING, certificate=name, what=str(fault))
+        faults = [{"stage": "", "code": fault.code, "text": str(fault)}]
+        try:
+            if tools.store.standing(name).told.failing:
+                return
+        except EverleafError:
+            pass  # so nobody knows whether it was told
+        try:
+            tools.alerts.send(alert, {"faults": faults})
+            self._remember(name, replace(tools.store.standing(name).told, failing=True))
+        except EverleafError as error:
+            tools.events.say(
+                "error", "alert not remembered", certificate=name, stage="alert",
+                words=str(error.fault),
+            )  # fmt: skip
