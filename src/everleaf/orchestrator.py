@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from everleaf.core.certificate import Version
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
@@ -143,13 +144,13 @@ class Orchestrator:
     def _poll(self, jobs: Sequence[Job], *, by_hand: bool) -> list[str]:
         """Ask for renewal information where that is due; returns who was asked about."""
         asked = [
-            (job.name, cert_id)
+            (job.name, newest)
             for job in jobs
-            if (cert_id := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
+            if (newest := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
         ]
         if asked:
 
-            def poll(one: tuple[str, str]) -> None:
+            def poll(one: tuple[str, Version]) -> None:
                 self._each(one[0], lambda name: self.pipeline.poll(name, one[1], by_hand=by_hand))
 
             for _ in self.pipeline.tools.executor.each(poll, asked):

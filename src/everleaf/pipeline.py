@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from everleaf.core.backoff import Attempts
+from everleaf.core.certificate import Version
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Next, Stage, follows
@@ -14,7 +15,13 @@ from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Out
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
-from everleaf.core.window import Suggestion, TemporaryFailure, after_poll, poll_due
+from everleaf.core.window import (
+    Suggestion,
+    TemporaryFailure,
+    after_poll,
+    poll_due,
+    within_life,
+)
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.stages.clockwork import NOTICED, told
 from everleaf.stages.contract import StageModule, Tools
@@ -221,23 +228,26 @@ class Pipeline:
                 pass
 
     @staticmethod
-    def to_ask(job: Job, *, by_hand: bool) -> str | None:
-        """The CertID to ask about now, if any (RFC 9773, section 4.3)."""
+    def to_ask(job: Job, *, by_hand: bool) -> Version | None:
+        """The version to ask about now, if any (RFC 9773, section 4.3)."""
         newest, now = job.holding.newest, job.now
         if newest is None or newest.earliest_end <= now or newest.authority != job.wanted.authority:
             return None
         due = poll_due(job.standing.renewal, newest.cert_id, now, by_hand=by_hand)
-        return newest.cert_id if due else None
+        return newest if due else None
 
-    def poll(self, name: str, cert_id: str, *, by_hand: bool) -> None:
+    def poll(self, name: str, newest: Version, *, by_hand: bool) -> None:
         """Ask the authority for the renewal window, and keep what it says."""
         authority = self.tools.authority(self.wanted[name].authority)
-        answer = authority.renewal_info(cert_id)
+        cert_id = newest.cert_id or ""
+        answer = within_life(authority.renewal_info(cert_id), newest.earliest_end)
         self.asked.add(self.wanted[name].authority)
         if abs(authority.skew() or timedelta(0)) > self.most_skew:
             again = answer.retry_at if isinstance(answer, Suggestion) else None
             answer = TemporaryFailure(why="the authority's clock and ours differ", retry_at=again)
         now, share = self.tools.clock.now(), self.tools.randomness.share()
+        before = self.tools.store.standing(name).renewal
+        troubled = before is not None and before.cert_id == cert_id and bool(before.trouble)
 
         def polled(known: Standing) -> Standing:
             first = known.renewal is None or known.renewal.cert_id != cert_id
@@ -250,8 +260,9 @@ class Pipeline:
 
         renewal = self.tools.store.change(name, polled).renewal
         if renewal is not None:
+            level = "warning" if renewal.trouble and not troubled else "debug"
             self.tools.events.say(
-                "debug", "renewal information", certificate=name, stage="order",
+                level, "renewal information", certificate=name, stage="order",
                 selected=str(renewal.selected), next_poll=str(renewal.next_poll),
                 trouble=renewal.trouble, explanation_url=renewal.explanation_url,
             )  # fmt: skip

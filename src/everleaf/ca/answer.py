@@ -45,7 +45,7 @@ class Answer:
         """
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise malformed(self, doing, f"it is no JSON object: {self.excerpt()!r}")

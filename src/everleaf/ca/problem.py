@@ -46,7 +46,7 @@ def problem_of(answer: Answer) -> Problem:
     """
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict) and ("type" in body or "detail" in body):
         return parse(body, answer.status)

@@ -51,6 +51,17 @@ class LongTermFailure:
     why: str
 
 
+def within_life(answer: "Answer", end: datetime) -> "Answer":
+    """The answer, or a failure where its window reaches beyond the certificate's end.
+
+    A time in such a window may come when the certificate is over: nobody can mean that.
+    """
+    if isinstance(answer, Suggestion) and answer.window.end > end:
+        last = answer.window.end.strftime("%Y-%m-%d %H:%M:%SZ")
+        return LongTermFailure(why=f"the window ends after the certificate, {last}")
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class NotOffered:
     """The directory names no renewalInfo resource (section 3)."""

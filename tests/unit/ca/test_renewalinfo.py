@@ -152,6 +152,30 @@ def test_other_refusals_are_long_term(
     assert isinstance(ask(session, ID, clock), LongTermFailure)
 
 
+@pytest.mark.rule("ARI-13")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b"<html><body>Welcome</body></html>", headers={"content-type": "text/html"}),
+        Reply(body=b'{"suggestedWindow": ' + b" " * (10 << 20) + b"null}"),
+        Reply(status=302, headers={"location": f"/ari/{ID}"}),
+        Reply(status=302, headers={"location": "http://127.0.0.1:9/elsewhere"}),
+        Reply(status=304),
+        Reply(status=204),
+        Reply(body=b"[" * 100_000),
+        Reply(body=b'{"suggestedWindow": {"start": 1' + b"0" * 9999 + b"}}"),
+        Reply(body=b'\xff\xfe{"suggestedWindow": 1}'),
+    ],
+    ids=["html", "10 MB", "redirect", "to http", "304", "204", "nested", "huge", "no UTF-8"],
+)
+def test_whatever_else_comes_is_a_failure_and_never_an_error(
+    server: Faulty, session: Session, clock: Turning, reply: Reply
+) -> None:
+    server.serve_acme(renewalInfo="/ari")
+    server.replies[f"/ari/{ID}"] = reply
+    assert isinstance(ask(session, ID, clock), LongTermFailure | TemporaryFailure)
+
+
 def test_a_deadline_that_has_passed_is_temporary_and_nothing_is_sent(server: Faulty) -> None:
     clock = Turning(deadline=0.0)
     session = Session(server.directory, clock=clock, ca_file=server.ca_file)

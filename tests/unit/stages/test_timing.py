@@ -1,9 +1,12 @@
 """When a certificate is ordered, held back, polled about: runs on a clock that the test turns."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from everleaf.ca import renewalinfo
+from everleaf.ca.answer import Answer as HttpAnswer
 from everleaf.core.identifiers import parse
 from everleaf.core.outcome import Held
 from everleaf.core.window import LongTermFailure, NotOffered, Suggestion, TemporaryFailure, Window
@@ -97,6 +100,73 @@ def test_an_authority_that_answers_nothing_never_delays_past_the_fallback(
         bench.clock.turn(days=1)
         bench.run()
     assert bench.versions("a") == 2
+
+
+def window(start: str, end: str) -> dict[str, object]:
+    return {"suggestedWindow": {"start": start, "end": end}}
+
+
+GOOD = "2026-04-20T00:00:00Z"
+MALFORMED: list[object] = [
+    b"", b"no JSON", b"<html>maintenance</html>", b"null", b"true", b"17", b'"text"', b"[]", b"{}",
+    b"\xff\xfe", b'{"suggestedWindow":', {"suggestedWindow": None}, {"suggestedWindow": []},
+    {"suggestedWindow": "soon"}, {"suggestedWindow": {}}, {"suggestedWindow": {"start": GOOD}},
+    window(GOOD, GOOD), window("2026-04-22T00:00:00Z", GOOD), window("2026-04-20", "2026-04-22"),
+    window("2026-04-20T00:00:00", "2026-04-22T00:00:00"), window(GOOD, "9999-12-31T23:59:59Z"),
+    window("9999-12-30T00:00:00Z", "9999-12-31T00:00:00Z"), window("99999-01-01T00:00:00Z", GOOD),
+    window("2026-13-45T00:00:00Z", "2026-14-01T00:00:00Z"), window("tomorrow", "next week"),
+    {"suggestedWindow": {"start": 1776643200, "end": 10**400}},
+    {"suggestedWindow": {"start": 1e308, "end": -1}},
+    {"suggestedwindow": {"start": GOOD, "end": "2026-04-22T00:00:00Z"}},
+]  # fmt: skip
+
+
+@pytest.mark.rule("ARI-4")
+@pytest.mark.rule("ARI-13")
+@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_renewal_information_is_told_once_and_never_delays(
+    body: object, bench: Bench
+) -> None:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    bench.want("a", "edge")
+    bench.run()
+    newest = bench.shelf.holding(bench.wanted["a"]).newest
+    assert newest is not None
+    bench.clock.turn(days=1)
+    said = renewalinfo.parse(
+        HttpAnswer(url="https://ca.test/ari", status=200, body=raw), bench.clock.now()
+    )
+    bench.ca.windows[str(newest.cert_id)] = said
+    for _ in range(61):
+        bench.clock.turn(days=1)
+        bench.run()
+        if bench.versions("a") == 2:
+            break
+    assert bench.clock.now() <= newest.not_after - timedelta(days=28)
+    told = [line[0] for line in bench.events.lines if line[1] == "renewal information"]
+    assert told.count("warning") == 1
+    assert bench.store.standing("a").troubles == {}
+
+
+@pytest.mark.rule("ARI-14")
+def test_nobody_asks_about_what_has_expired_or_was_replaced(bench: Bench) -> None:
+    bench.want("a", "edge")
+    bench.run()
+    first = bench.shelf.holding(bench.wanted["a"]).newest
+    assert first is not None
+    bench.run(force=True)
+    second = bench.shelf.holding(bench.wanted["a"]).newest
+    assert second is not None
+    bench.clock.turn(days=1)
+    bench.run(poll_now=True)
+    renewal = bench.store.standing("a").renewal
+    assert renewal is not None
+    assert renewal.cert_id == second.cert_id != first.cert_id
+    bench.ca.fail("account", refusal("unauthorized", 403, None, bench), times=100)
+    bench.clock.turn(days=90)
+    asked = bench.ca.calls.count("renewal_info")
+    bench.run(poll_now=True)
+    assert bench.ca.calls.count("renewal_info") == asked
 
 
 @pytest.mark.rule("ARI-17")
