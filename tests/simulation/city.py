@@ -111,7 +111,9 @@ class City(MemoryAuthority):
             at = self.revoked[made.cert_id]
             return Window(at - 2 * HOUR, at - HOUR)
         usual = MemoryAuthority.window(self, made)
-        return Window(usual.start + self.moved, usual.end + self.moved)
+        # Never so late that nobody could mean it.
+        moved = min(self.moved, made.not_after - HOUR - usual.end)
+        return Window(usual.start + moved, usual.end + moved)
 
     # -- orders ----------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Oracle:
     _last: dict[str, Made] = field(default_factory=dict)
     _leaves: dict[bytes, tuple[datetime, datetime]] = field(default_factory=dict)
     _good: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
+    _urgent: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     _late: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     _served: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _checked: dict[str, str] = field(default_factory=dict)
@@ -110,21 +111,23 @@ class Oracle:
         place = f"{name} at {edge}"
         if self._served.get((edge, name)) != chain[0]:
             self._served[edge, name] = chain[0]
-            self._good[place] = timedelta(0)
+            self._good[place] = self._urgent[place] = timedelta(0)
         start, end = self._life(chain[0])
-        life = end - start
-        if now >= end - life / 3 and self.world.well(name) and self._wanted_now(now, end, life):
-            self._good[place] += since
-        enough = life / 10 + 2 * self.world.scenario.wake
-        if now >= end and self._good[place] >= enough:
-            hours = self._good[place] / HOUR
-            self._fail(place, f"after {hours:.0f} good hours in its last third: it expired")
-
-    def _wanted_now(self, now: datetime, end: datetime, life: timedelta) -> bool:
-        """Whether the CA did not ask for later; towards the end nobody listens to that."""
-        share = life / (4 if life < SHORT else 6)
-        emergency = end - max(life / 20, min(3 * self.world.scenario.wake, share))
-        return now >= emergency or not self.world.has(Kind.LATER)
+        life, wake = end - start, self.world.scenario.wake
+        # The CA may ask for later; towards the end nobody listens to that.
+        urgent = max(life / 20, min(3 * wake, life / (4 if life < SHORT else 6)))
+        if self.world.well(name):
+            if now >= end - life / 3 and not self.world.has(Kind.LATER):
+                self._good[place] += since
+            if now >= end - urgent:
+                self._urgent[place] += since
+        if now < end:
+            return
+        good, last = self._good[place] / HOUR, self._urgent[place] / HOUR
+        if self._good[place] >= life / 10 + 2 * wake:
+            self._fail(place, f"after {good:.0f} good hours in its last third: it expired")
+        elif self._urgent[place] >= urgent / 3 + wake:
+            self._fail(place, f"after {last:.0f} good hours in its emergency: it expired")
 
     def _life(self, leaf: bytes) -> tuple[datetime, datetime]:
         if leaf not in self._leaves:
