@@ -67,11 +67,11 @@ def always_due(patch: pytest.MonkeyPatch) -> None:
 
 # Each with the seed from which on a life shows it.
 FAULTS: list[tuple[Patch, int, str]] = [
-    (no_emergency, 1004, "it expired"),
+    (no_emergency, 1007, "it expired"),
     (rolled_again, 1000, "the selected time changed and the window did not"),
     (no_retry_after, 1000, "it was asked about before Retry-After"),
-    (no_fallback, 1004, "stale renewal information delayed it past the fallback"),
-    (nothing_held, 1002, "an order before the Retry-After of a 429"),
+    (no_fallback, 1002, "stale renewal information delayed it past the fallback"),
+    (nothing_held, 1000, "an order before the Retry-After of a 429"),
     (always_due, 1000, "issued without a cause"),
 ]
 

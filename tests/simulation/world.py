@@ -85,7 +85,10 @@ class Responder(MemorySolver):
 
 @dataclass(slots=True)
 class World:
-    """The tools of the pipeline (`everleaf.stages.contract.Tools`), and the passing of time."""
+    """The tools of the pipeline (`everleaf.stages.contract.Tools`), and the passing of time.
+
+    `lost_run`: the last run did not come to its end; `unlucky`: the CA spoiled something in it.
+    """
 
     scenario: Scenario
     clock: TurnedClock = field(default_factory=TurnedClock)
@@ -107,6 +110,7 @@ class World:
     kill_in: int = -1
     stop_in: int = -1
     lost_run: bool = False
+    unlucky: bool = False
     runs: int = 0
     runs_lost: int = 0
     _to_come: list[Incident] = field(init=False)
@@ -217,7 +221,7 @@ class World:
         """Whether nothing outside kept this certificate from being renewed and served now."""
         outside = (Kind.OUTAGE, Kind.BUSY, Kind.LIMITED, Kind.WRONG_CLOCK, Kind.FULL,
                    Kind.READ_ONLY, Kind.OFF, Kind.SLOW)  # fmt: skip
-        if self.lost_run or any(self.has(kind) for kind in outside):
+        if self.lost_run or self.unlucky or any(self.has(kind) for kind in outside):
             return False
         edges = self.wanted[name].terminators
         bad = (Kind.DEAF, Kind.DOWN, Kind.BROKEN)
@@ -309,6 +313,7 @@ class World:
 
     def _run(self) -> None:
         self.runs += 1
+        before = self.city.lost, len(self.city.spoiled)
         self.clock.stopped = False
         self.clock.deadline = self.clock.at + timedelta(minutes=30)
         try:
@@ -321,6 +326,7 @@ class World:
         except EverleafError:
             self.lost_run = True
         finally:
+            self.unlucky = before != (self.city.lost, len(self.city.spoiled))
             self.dead, self.clock.stopped, self.clock.deadline = False, False, None
             self.kill_in = self.stop_in = -1
 
