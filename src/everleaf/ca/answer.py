@@ -26,13 +26,11 @@ class Answer:
 
     def date(self) -> datetime | None:
         """The server's time: `Date`, and `Age` where a cache answered (RFC 9110 and 9111)."""
-        try:
-            at = parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
-            return None
-        age = self.headers.get("age", "0").strip()
-        late = timedelta(seconds=int(age)) if _SECONDS.fullmatch(age) else timedelta(0)
-        return at.replace(tzinfo=at.tzinfo or UTC) + min(late, _LONGEST_WAIT)
+        at = _date(self.headers.get("date", ""))
+        age = self.headers.get("age", "").strip()
+        if at is None or not _SECONDS.fullmatch(age):
+            return at
+        return at + min(timedelta(seconds=int(age)), _LONGEST_WAIT)
 
     def document(self, doing: str) -> Mapping[str, object]:
         """The body as a JSON object.

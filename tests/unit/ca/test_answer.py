@@ -89,3 +89,21 @@ def test_an_excerpt_is_short_and_printable(body: bytes) -> None:
     excerpt = answer(body).excerpt()
     assert len(excerpt) <= 201
     assert excerpt.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"date": "soon"}, None),
+        ({"date": ""}, None),
+        ({"date": format_datetime(NOW, usegmt=True)}, NOW),
+        ({"date": format_datetime(NOW, usegmt=True), "age": "90"}, NOW + timedelta(seconds=90)),
+        ({"date": format_datetime(NOW, usegmt=True), "age": "old"}, NOW),
+        ({"date": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+    ],
+)
+def test_the_servers_time_is_its_date_and_the_age_of_a_cached_answer(
+    headers: dict[str, str], expected: datetime | None
+) -> None:
+    assert answer(**headers).date() == expected
