@@ -1,7 +1,7 @@
 """All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -11,7 +11,9 @@ from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
 from everleaf.core.schedule import urgency
 from everleaf.errors import EndOfTimeError, EverleafError, Fault
-from everleaf.pipeline import Happening, Pipeline, failure, family
+from everleaf.pipeline import Pipeline, failure, family
+from everleaf.polling import look_at_clocks, poll, to_ask
+from everleaf.report import Report
 from everleaf.stages import reload
 from everleaf.telling import Teller
 
@@ -19,27 +21,6 @@ R = TypeVar("R")
 
 _PREPARING = (Stage.ORDER, Stage.VALIDATE, Stage.VERIFY, Stage.INSTALL)
 _TICK = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a run came to.
-
-    Attributes:
-        failing: certificates with a stage that failed and was not well since.
-        stopped: the run was told to stop, or its deadline passed, before all was done.
-        next_at: the next time at which an order is due that this run can wait for.
-    """
-
-    names: tuple[str, ...]
-    happenings: tuple[Happening, ...]
-    failing: tuple[str, ...]
-    stopped: str = ""
-    next_at: datetime | None = None
-
-    def followed_by(self, later: "Report") -> "Report":
-        """Both as one: what happened in both, and the state of the later one."""
-        return replace(later, happenings=self.happenings + later.happenings)
 
 
 @dataclass(slots=True)
@@ -68,7 +49,7 @@ class Orchestrator:
             self._poll(self._read(active), by_hand=False)
         except EndOfTimeError as error:
             stopped = error.fault.what
-        self.pipeline.look_at_clocks()
+        look_at_clocks(self.pipeline.asked, self.pipeline.tools, self.pipeline.most_skew)
         teller = Teller(self.pipeline, self.marks)
         for name in active:
             self._each(name, teller.tell)
@@ -146,14 +127,20 @@ class Orchestrator:
         asked = [
             (job.name, newest)
             for job in jobs
-            if (newest := self.pipeline.to_ask(job, by_hand=by_hand)) is not None
+            if (newest := to_ask(job, by_hand=by_hand)) is not None
         ]
         if asked:
+            tools, most_skew = self.pipeline.tools, self.pipeline.most_skew
 
-            def poll(one: tuple[str, Version]) -> None:
-                self._each(one[0], lambda name: self.pipeline.poll(name, one[1], by_hand=by_hand))
+            def ask(one: tuple[str, Version]) -> None:
+                newest = one[1]
+                self.pipeline.asked.add(newest.authority)
+                self._each(
+                    one[0],
+                    lambda name: poll(name, newest, tools, most_skew=most_skew, by_hand=by_hand),
+                )
 
-            for _ in self.pipeline.tools.executor.each(poll, asked):
+            for _ in tools.executor.each(ask, asked):
                 pass
         return [name for name, _ in asked]
 
@@ -252,36 +239,6 @@ class Orchestrator:
         if due:
             for _ in self.pipeline.tools.executor.each(confirm, due):
                 pass
-
-    def rehearse(self, names: Sequence[str]) -> Report:
-        """Order, validate and verify for every name; what was issued is thrown away.
-
-        A certificate fails where one of these stages did in this very run.
-        """
-        pipeline, stopped = self.pipeline, ""
-
-        def walk(name: str) -> None:
-            pipeline.walk(name, Stage.ORDER, Stage.INSTALL)
-
-        try:
-            for _ in pipeline.tools.executor.each(walk, names):
-                pass
-        except EndOfTimeError as error:
-            stopped = error.fault.what
-        failing = tuple(name for name in names if not self._passed(name))
-        return Report(
-            names=tuple(names),
-            happenings=tuple(pipeline.happenings),
-            failing=failing,
-            stopped=stopped,
-        )
-
-    def _passed(self, name: str) -> bool:
-        pending = self.pipeline.read(name).holding.pending
-        passed = pending is not None and pending.verified
-        if passed:
-            self.pipeline.tools.shelf.give_up(name)
-        return passed
 
 
 def by_urgency(jobs: Sequence[Job]) -> list[Job]:

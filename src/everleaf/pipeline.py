@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from everleaf.core.backoff import Attempts
-from everleaf.core.certificate import Version
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Next, Stage, follows
@@ -15,15 +13,7 @@ from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Out
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
-from everleaf.core.window import (
-    Suggestion,
-    TemporaryFailure,
-    after_poll,
-    poll_due,
-    within_life,
-)
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
-from everleaf.stages.clockwork import NOTICED, told
 from everleaf.stages.contract import StageModule, Tools
 
 
@@ -226,57 +216,6 @@ class Pipeline:
                 progress(name, stage.value, "held")
             case Idle() | Due():
                 pass
-
-    @staticmethod
-    def to_ask(job: Job, *, by_hand: bool) -> Version | None:
-        """The version to ask about now, if any (RFC 9773, section 4.3)."""
-        newest, now = job.holding.newest, job.now
-        if newest is None or newest.earliest_end <= now or newest.authority != job.wanted.authority:
-            return None
-        due = poll_due(job.standing.renewal, newest.cert_id, now, by_hand=by_hand)
-        return newest if due else None
-
-    def poll(self, name: str, newest: Version, *, by_hand: bool) -> None:
-        """Ask the authority for the renewal window, and keep what it says."""
-        authority = self.tools.authority(self.wanted[name].authority)
-        cert_id = newest.cert_id or ""
-        answer = within_life(authority.renewal_info(cert_id), newest.earliest_end)
-        self.asked.add(self.wanted[name].authority)
-        if abs(authority.skew() or timedelta(0)) > self.most_skew:
-            again = answer.retry_at if isinstance(answer, Suggestion) else None
-            answer = TemporaryFailure(why="the authority's clock and ours differ", retry_at=again)
-        now, share = self.tools.clock.now(), self.tools.randomness.share()
-        before = self.tools.store.standing(name).renewal
-        troubled = before is not None and before.cert_id == cert_id and bool(before.trouble)
-
-        def polled(known: Standing) -> Standing:
-            first = known.renewal is None or known.renewal.cert_id != cert_id
-            renewal = after_poll(known.renewal, cert_id, answer, now, share, by_hand=by_hand)
-            rushed = known.rushed
-            if renewal.last_good == now and renewal.window is not None:
-                over = renewal.window.end <= now
-                rushed = (rushed.failed(now) if first else rushed) if over else Attempts()
-            return replace(known, renewal=renewal, rushed=rushed)
-
-        renewal = self.tools.store.change(name, polled).renewal
-        if renewal is not None:
-            level = "warning" if renewal.trouble and not troubled else "debug"
-            self.tools.events.say(
-                level, "renewal information", certificate=name, stage="order",
-                selected=str(renewal.selected), next_poll=str(renewal.next_poll),
-                trouble=renewal.trouble, explanation_url=renewal.explanation_url,
-            )  # fmt: skip
-
-    def look_at_clocks(self) -> None:
-        """Say where an authority's clock and ours are apart, once for each."""
-        for name in sorted(self.asked):
-            skew = self.tools.authority(name).skew()
-            if skew is not None and abs(skew) > NOTICED:
-                self.tools.events.say(
-                    "error" if abs(skew) > self.most_skew else "warning",
-                    "clocks differ", certificate="", stage="order", authority=name,
-                    ours=f"{told(skew)}", bound=str(self.most_skew),
-                )  # fmt: skip
 
 
 def family(wanted: Wanted) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everleaf import pipeline
+from everleaf import polling
 from everleaf.core import job, schedule
 from everleaf.core.window import after_poll
 from everleaf.stages import order
@@ -37,12 +37,12 @@ def rolled_again(patch: pytest.MonkeyPatch) -> None:
     def rolled(known: Any, *arguments: Any, **more: Any) -> Any:
         return after_poll(replace(known, window=None) if known else None, *arguments, **more)
 
-    patch.setattr(pipeline, "after_poll", rolled)
+    patch.setattr(polling, "after_poll", rolled)
 
 
 def no_retry_after(patch: pytest.MonkeyPatch) -> None:
     """Every run asks."""
-    patch.setattr(pipeline, "poll_due", lambda *_, **__: True)
+    patch.setattr(polling, "poll_due", lambda *_, **__: True)
 
 
 def no_fallback(patch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ SHARDS = 48
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_nothing_that_must_hold_is_violated_in_any_life(shard: int) -> None:
     years = issued = 0.0
+    runs_lost = 0
     for seed in range(shard, SEEDS, SHARDS):
         scenario = generate(seed)
         world = World(scenario)
@@ -20,8 +21,9 @@ def test_nothing_that_must_hold_is_violated_in_any_life(shard: int) -> None:
             pytest.fail(trace(scenario))
         years += scenario.certificate_years
         issued += world.oracle.certificates
-        assert world.runs_lost or not scenario.incidents
-    # A life without renewals would show nothing.
+        runs_lost += world.runs_lost
+    # Lives without renewals, or without a run that was killed, would show nothing.
+    assert runs_lost
     assert issued > 3 * years
 
 

@@ -12,11 +12,12 @@ from everleaf.core.limits import Limit
 from everleaf.core.outcome import Failed
 from everleaf.core.wanted import Endpoint, Wanted
 from everleaf.errors import EverleafError, LockedError, MachineError, OperatorError
-from everleaf.orchestrator import Orchestrator, Report
+from everleaf.orchestrator import Orchestrator
 from everleaf.pipeline import Pipeline
 from everleaf.pki.certificates import split
 from everleaf.pki.keys import OpensslKeys
 from everleaf.ports import Challenge, Changed, HookResult
+from everleaf.report import Report
 from everleaf.stages import STAGES
 from everleaf.system.executor import Inline
 from fakes.clock import START, TurnedClock

@@ -12,10 +12,11 @@ from typing import Any
 from everleaf.core.identifiers import parse
 from everleaf.core.limits import Limit
 from everleaf.core.wanted import Endpoint, Wanted
-from everleaf.orchestrator import Orchestrator, Report
+from everleaf.orchestrator import Orchestrator
 from everleaf.pipeline import Pipeline
 from everleaf.pki.certificates import split
 from everleaf.pki.keys import OpensslKeys
+from everleaf.report import Report
 from everleaf.stages import STAGES
 from everleaf.store.shelf import DiskShelf
 from everleaf.store.sqlite import SqliteStore

@@ -9,8 +9,8 @@ from everleaf.core.schedule import times
 from everleaf.core.standing import Observation
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
-from everleaf.orchestrator import Report
 from everleaf.ports import Event
+from everleaf.report import Report
 
 VERSION = 1
 Document = dict[str, object]

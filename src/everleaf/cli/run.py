@@ -10,7 +10,9 @@ import click
 from everleaf.cli import FAILING, WRONG, Context, console, documents, session
 from everleaf.config.settings import Settings
 from everleaf.errors import EndOfTimeError, LockedError
-from everleaf.orchestrator import Orchestrator, Report
+from everleaf.orchestrator import Orchestrator
+from everleaf.rehearsal import rehearse
+from everleaf.report import Report
 from everleaf.system.clock import SystemClock
 
 _SHORTEST, _LONGEST = 0.5, 60.0  # seconds between looks whether another run has let go
@@ -88,7 +90,7 @@ class _Asked:
             with session.stoppable(tools), tools.lock.held():
                 if self.dry_run:
                     rehearsal = session.rehearsal_of(settings, tools, picked)
-                    return settings, Orchestrator(rehearsal).rehearse(picked)
+                    return settings, rehearse(rehearsal, picked)
                 pipeline = session.pipeline_of(
                     settings, tools, force=self.force, waits_until=waits_until
                 )

@@ -9,7 +9,8 @@ from everleaf.core.limits import Kind, Limit
 from everleaf.core.outcome import Failed, Held
 from everleaf.core.window import Suggestion, Window
 from everleaf.errors import EndOfTimeError, UnreachableError
-from everleaf.orchestrator import Report, by_urgency
+from everleaf.orchestrator import by_urgency
+from everleaf.report import Report
 from fakes.authority import refusal
 from support.bench import Bench
 
