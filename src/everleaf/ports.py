@@ -10,6 +10,7 @@ can go wrong outside; any other exception is a bug. All are safe to call from se
 | Shelf | keys, orders and versions on disk; live links and copies |
 | Keys | new private keys |
 | Authority | one ACME server, with our account there |
+| Accounts | our account at one ACME server, and the key that stands for it |
 | Solver | one way to answer challenges |
 | Terminators | deploy hooks |
 | Resolver, Probe | DNS, and TLS servers as seen from outside |
@@ -27,6 +28,7 @@ from typing import Protocol, TypeVar
 
 from everleaf.core.alerting import Alert
 from everleaf.core.backoff import Attempts
+from everleaf.core.caa import Caa
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Holding, Pending, Trace
@@ -276,7 +278,10 @@ class Status(StrEnum):
 class Challenge:
     """One challenge of an authorization, with what answers it (RFC 8555, section 8).
 
-    `key_authorization` is empty for types that have no token.
+    Attributes:
+        key_authorization: empty for types that have no token.
+        account: the account's URL, which some responses name.
+        issuers: for dns-persist-01, the names by which a record may name the authority.
     """
 
     type: str
@@ -284,6 +289,8 @@ class Challenge:
     status: Status
     token: str = ""
     key_authorization: str = field(default="", repr=False)
+    account: str = ""
+    issuers: tuple[str, ...] = ()
     problem: Problem | None = None
 
 
@@ -343,7 +350,17 @@ class Authority(Protocol):
         """Ask for the window, unauthenticated (RFC 9773, section 4.1). Never raises."""
         ...
 
-    def new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
+    def profiles(self) -> Mapping[str, str]:
+        """The profiles that the directory offers, with their descriptions; empty: none."""
+        ...
+
+    def identities(self) -> tuple[str, ...]:
+        """The names by which CAA records may allow it (`caaIdentities`, RFC 8555, 9.7.6)."""
+        ...
+
+    def new_order(
+        self, identifiers: Sequence[Identifier], replaces: str | None, profile: str = ""
+    ) -> Order:
         """Place an order (RFC 8555, section 7.4); sent once, never repeated after a lost answer."""
         ...
 
@@ -371,31 +388,129 @@ class Authority(Protocol):
         """Download the chain, PEM, as received (section 7.4.2)."""
         ...
 
+    def alternates(self, url: str) -> tuple[bytes, ...]:
+        """Download the other chains of the same certificate, PEM, in the order of their links."""
+        ...
+
+    def revoke(self, leaf: bytes, reason: int, key: bytes | None = None) -> None:
+        """Revoke a certificate (DER; section 7.6); already revoked: nothing to do.
+
+        Args:
+            leaf: the certificate.
+            reason: CRLReason code, RFC 5280, section 5.3.1.
+            key: its private key (PEM), which then signs instead of the account's.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """Our account as the authority shows it (RFC 8555, section 7.1.2).
+
+    Attributes:
+        thumbprint: of the account key (RFC 7638).
+        terms: the terms of service that are in force now; `agreed`: those agreed to, where known.
+    """
+
+    url: str
+    status: str
+    contact: tuple[str, ...]
+    thumbprint: str
+    terms: str = ""
+    agreed: str = ""
+
+
+class Accounts(Protocol):
+    """Our account at one ACME server. Raises as `Authority` does."""
+
+    def facts(self) -> AccountFacts:
+        """The account; found by its key, or created."""
+        ...
+
+    def update(self) -> AccountFacts:
+        """Bring its contact to the configuration's (RFC 8555, section 7.3.2)."""
+        ...
+
+    def roll_over(self) -> AccountFacts:
+        """Replace its key by a new one (section 7.3.5); killed in between, the next use mends."""
+        ...
+
+    def deactivate(self) -> None:
+        """Give it up for good (section 7.3.6); its folder is kept aside."""
+        ...
+
+    def new_terms(self) -> str:
+        """URL of terms of service that are not those agreed to (section 7.3.3); empty: none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Why a validation is likely to fail, found out before an order.
+
+    Attributes:
+        identifier: the one that would fail.
+        code: a stable word for programs.
+        what: one sentence, without a full stop, which names the record or address.
+        remedy: what would be right.
+    """
+
+    identifier: str
+    code: str
+    what: str
+    remedy: str = ""
+
 
 class Solver(Protocol):
     """One way to answer challenges.
 
-    `trace` computes where the response will stand, without side effect, so that it can be written
-    down first; `present` puts it there and returns when it can be seen; `remove` takes exactly it
-    down, does nothing where it is gone, and works in another process than the one that presented.
+    `trace` computes where the response will stand, without side effect (it may look up names), so
+    that it can be written down first; `present` puts it there; `settle` returns when all of them
+    can be seen by an authority; `remove` takes exactly it down, does nothing where it is gone, and
+    works in another process than the one that presented.
+
+    Attributes:
+        types: of challenge, the preferred one first.
+        binds_account: its responses name the production account: a rehearsal shows nothing.
     """
 
     types: tuple[str, ...]
+    binds_account: bool
 
     def trace(self, identifier: Identifier, challenge: Challenge) -> Trace:
-        """Where the response will stand."""
+        """Where the response will stand.
+
+        Raises:
+            EverleafError: that cannot be found out.
+        """
         ...
 
     def present(self, trace: Trace, challenge: Challenge) -> None:
         """Put the response in place.
 
         Raises:
-            OperatorError: the port is taken, the folder cannot be written.
+            EverleafError: the port is taken, the folder cannot be written, the update is refused.
+        """
+        ...
+
+    def settle(self, presented: Sequence[tuple[Trace, Challenge]]) -> None:
+        """Wait until all these responses can be seen from outside.
+
+        Raises:
+            EverleafError: they cannot, within the solver's own time.
+            EndOfTimeError: the run was told to stop, or its deadline passed.
         """
         ...
 
     def remove(self, trace: Trace) -> None:
         """Take the response down."""
+        ...
+
+    def inspect(self, identifiers: Sequence[Identifier]) -> tuple[Concern, ...]:
+        """What stands in the way of answering for these, looked for before an order.
+
+        Leaves nothing behind, takes seconds, and never raises for what it looks at.
+        """
         ...
 
 
@@ -450,25 +565,46 @@ class Resolver(Protocol):
         """
         ...
 
+    def caa(self, host: str) -> Caa:
+        """The CAA records that hold for a name, found by climbing (RFC 8659, section 3).
+
+        Raises:
+            EverleafError: no server answered, which an authority takes for a refusal.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one fresh TLS connection showed: the chain as sent, DER, leaf first.
 
     `chain` is empty where there was no handshake to a certificate; then `words` says why, and
-    `no_route` whether it is our own side that has no way there.
+    `no_route` whether it is our own side that has no way there. `taken`: the server asked for
+    the client's certificate that was presented, and did not refuse it; else `words` says so.
     """
 
     chain: tuple[bytes, ...] = ()
     words: str = ""
     no_route: bool = False
+    taken: bool = False
 
 
 class Probe(Protocol):
     """Looks at one TLS server, without trusting it. Never raises for what a server does."""
 
-    def look(self, address: str, port: int, server_name: str, timeout: float) -> Seen:
-        """One fresh connection. `server_name` is not sent where it is an address."""
+    def look(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        timeout: float,
+        present: Material | None = None,
+    ) -> Seen:
+        """One fresh connection. `server_name` is not sent where it is an address.
+
+        Args:
+            present: a client's certificate to present; whether the server took it is in `taken`.
+        """
         ...
 
 

@@ -14,14 +14,18 @@ _JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Failures in a row, and when the last one was (RFC 9773, section 4.2)."""
+    """Failures in a row, and when the last one was (RFC 9773, section 4.2).
+
+    `not_before`: what was asked for by whoever refused (`Retry-After`).
+    """
 
     failures: int = 0
     last: datetime | None = None
+    not_before: datetime | None = None
 
-    def failed(self, now: datetime) -> "Attempts":
+    def failed(self, now: datetime, not_before: datetime | None = None) -> "Attempts":
         """One more."""
-        return Attempts(self.failures + 1, now)
+        return Attempts(self.failures + 1, now, not_before)
 
 
 def next_attempt(

@@ -39,6 +39,9 @@ class Version:
         chain_sha256: SHA-256 of each certificate that a server should send, leaf first.
         earliest_end: the first end of validity in the whole chain.
         placeholder: self-signed by us so that a server can start; never counts as issued.
+        key_type: of its key; empty: the key is not ours.
+        profile: that it was ordered with.
+        revoked_at: when we had it revoked.
     """
 
     id: str
@@ -55,6 +58,9 @@ class Version:
     installed_at: datetime
     placeholder: bool = False
     has_key: bool = True
+    key_type: str = ""
+    profile: str = ""
+    revoked_at: datetime | None = None
 
     @property
     def lifetime(self) -> timedelta:

@@ -1,7 +1,7 @@
 """What is wanted of one certificate: the value that the configuration produces."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -26,15 +26,44 @@ class CopyKind(StrEnum):
     DIRECTORY = "directory"
 
 
+class Usage(StrEnum):
+    """What a certificate is for: RFC 5280, section 4.2.1.12."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+class Preflight(StrEnum):
+    """What becomes of an order for which a look beforehand foretells a failed validation."""
+
+    OFF = "off"
+    WARN = "warn"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferredChain:
+    """Which of several chains is taken (RFC 8555, section 7.4.2).
+
+    Attributes:
+        issuer: common name of the topmost issuer; or the SHA-256 of the root, hexadecimal.
+        required: where no chain matches, none is installed; else the default one is.
+    """
+
+    issuer: str
+    required: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One place that must be seen serving the certificate.
+    """One place that must be seen serving the certificate, or taking it from a client.
 
     Attributes:
         host: DNS name or address, sent as server name where it is a name.
         addresses: looked at instead of what the name resolves to; empty: resolve.
         terminator: the one that serves it; empty: any of the certificate's.
         optional: seen and shown, but never failing.
+        present: the certificate is a client's, and is presented there.
     """
 
     host: str
@@ -42,6 +71,7 @@ class Endpoint:
     addresses: tuple[str, ...] = ()
     terminator: str = ""
     optional: bool = False
+    present: bool = False
 
     def __str__(self) -> str:
         """Host and port as written in a URL."""
@@ -80,6 +110,15 @@ class Wanted:
     """One certificate as it should be.
 
     Attributes:
+        authorities: in order of preference; the first that can be had is ordered at.
+        solvers: in order of preference, for each identifier the first that can validate it.
+        usages: what it is for.
+        profile: of the authority's; empty: its default.
+        reuse_key: the predecessor's key is used again where its kind still fits.
+        csr: the operator's own request, DER; the private key is then not ours.
+        preferred_chain: None: the authority's default.
+        preflight: what becomes of an order that is likely to fail.
+        rehearse: a passed rehearsal is the condition of a first order.
         endpoints: empty: not confirmed, by choice.
         confirm_every: how old an observation may grow; zero: look at every run.
         grace: how long after a reload an edge may still serve the old certificate.
@@ -89,9 +128,16 @@ class Wanted:
 
     name: str
     identifiers: tuple[Identifier, ...]
-    authority: str
-    solver: str
+    authorities: tuple[str, ...]
+    solvers: tuple[str, ...]
     key_type: KeyType = KeyType.ECDSA_P256
+    usages: tuple[Usage, ...] = (Usage.SERVER,)
+    profile: str = ""
+    reuse_key: bool = False
+    csr: bytes | None = field(default=None, repr=False)
+    preferred_chain: PreferredChain | None = None
+    preflight: Preflight = Preflight.WARN
+    rehearse: bool = False
     terminators: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     copies: tuple[Copy, ...] = ()
@@ -104,9 +150,20 @@ class Wanted:
 
     @property
     def ask(self) -> str:
-        """Fingerprint of all that makes another certificate necessary when it changes."""
-        text = f"{key_of(self.identifiers)}\n{self.key_type}\n{self.authority}"
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        """Fingerprint of all that makes another certificate necessary when it changes.
+
+        Of what was not said there is no line, so that a new setting changes no fingerprint.
+        """
+        lines = [key_of(self.identifiers)]
+        if self.csr is None:
+            lines.append(self.key_type)
+        else:
+            lines.append(f"csr {hashlib.sha256(self.csr).hexdigest()}")
+        if self.usages != (Usage.SERVER,):
+            lines.append(f"usages {' '.join(self.usages)}")
+        if self.profile:
+            lines.append(f"profile {self.profile}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
     @property
     def deployment(self) -> str:
