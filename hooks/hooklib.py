@@ -6,20 +6,33 @@ this needs nothing but the standard library. Linux only: processes are looked at
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 DONE, FAILED, NOT_MINE = 0, 1, 3
 LOOK_EVERY = 0.02  # seconds between two looks at what is waited for
+PATIENCE = 1.0  # seconds that old workers are given to go; one that stays is busy, and no failure
 
 
 class FailedError(Exception):
     """What failed, in the server's words, and what the operator can do."""
+
+
+class Certificate(NamedTuple):
+    """One changed certificate: its name, its live folder, its copies, what it is for."""
+
+    name: str
+    live: Path
+    copies: list[str]
+    names: list[str]
 
 
 def setting(key: str, default: str = "") -> str:
@@ -52,7 +65,81 @@ def seconds(key: str, default: float) -> float:
         raise FailedError(f"the setting `{key}` is {text!r}, and no number of seconds") from None
 
 
-def run(command: list[str], root: str = "") -> subprocess.CompletedProcess[str]:
+def environment() -> None:
+    """Add what the setting `environment` says to the environment of all that is run.
+
+    Raises:
+        FailedError: a word of it is no KEY=VALUE.
+    """
+    for word in words("environment"):
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise FailedError(f"the setting `environment` has {word!r}, which is no KEY=VALUE")
+        os.environ[key] = value
+
+
+def changed() -> list[Certificate]:
+    """The changed certificates, as everleaf lists them."""
+    path = os.environ.get("EVERLEAF_CHANGED")
+    lines = Path(path).read_text("utf-8").splitlines() if path else []
+    return [
+        Certificate(one["certificate"], Path(one["live"]), one["copies"], one["names"])
+        for one in map(json.loads, lines)
+    ]
+
+
+def fits(certificate: str, key: str, called: str = "") -> None:
+    """See whether OpenSSL takes a certificate and its key, as a server will have to.
+
+    A key that is encrypted cannot be tested, and passes.
+
+    Args:
+        certificate: a PEM file, the leaf first.
+        key: a PEM file; may be the same.
+        called: what messages call the two, where not by their paths.
+
+    Raises:
+        FailedError: a file cannot be read, is not PEM, or they do not belong together.
+    """
+    import ssl  # takes longer than all the rest, and not every hook needs it
+
+    class EncryptedError(Exception):
+        pass
+
+    def password() -> str:
+        raise EncryptedError
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")  # how weak a key may be is the server's business
+    called = called or (certificate if certificate == key else f"{certificate} and {key}")
+    try:
+        for path in (certificate, key):  # OpenSSL does not say which of them it cannot open
+            Path(path).open("rb").close()
+        context.load_cert_chain(certificate, key, password)
+    except EncryptedError:
+        return
+    except ssl.SSLError as error:
+        reason = (error.reason or "not PEM").replace("_", " ").lower()
+        raise FailedError(f"{called}: certificate and key do not go together: {reason}") from error
+    except OSError as error:
+        raise FailedError(f"cannot read {error.filename or called}: {error.strerror}") from error
+
+
+def changed_fit() -> None:
+    """See whether each changed certificate goes with its key.
+
+    Raises:
+        FailedError: one does not.
+    """
+    for one in changed():
+        key = one.live / "privkey.pem"
+        if key.exists():  # it is elsewhere where the certificate is for a CSR of the user's own
+            fits(str(one.live / "fullchain.pem"), str(key))
+
+
+def run(
+    command: list[str], root: str = "", stdin: int = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
     """Run a command without a shell, in `root` where one is given, and keep what it says.
 
     Raises:
@@ -61,7 +148,7 @@ def run(command: list[str], root: str = "") -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["chroot", root, *command] if root else command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             capture_output=True,
             errors="replace",
             check=False,
@@ -117,6 +204,13 @@ def children(parent: int, pattern: str) -> dict[int, float]:
         if fields[1] == str(parent) and re.match(pattern, title(child)):
             found[child] = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return found
+
+
+def gone(parent: int, pattern: str, before: set[int]) -> None:
+    """Wait until none of these children is left, but not for those that are busy."""
+    end = time.monotonic() + PATIENCE
+    while before & children(parent, pattern).keys() and time.monotonic() < end:
+        time.sleep(LOOK_EVERY)
 
 
 def root_of(pid: int) -> str:

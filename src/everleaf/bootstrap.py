@@ -1,20 +1,27 @@
 """Settings become tools: the only file that names concrete adapters; each built when first used."""
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import Lock as Mutex
+from typing import TYPE_CHECKING
 
-from everleaf import ports
-from everleaf.config.settings import HttpListener, Settings, Webroot
+from everleaf import ports, rehearsal
+from everleaf.config.settings import Settings
+from everleaf.core.challenges import BIND_ACCOUNT
 from everleaf.core.limits import Limit
+from everleaf.core.rehearsed import Rehearsed
 from everleaf.errors import OperatorError
 from everleaf.system.clock import SystemClock
 from everleaf.system.events import LogEvents
 
-_WAKE = "wake"
+if TYPE_CHECKING:
+    from everleaf.ca.authority import AcmeAuthority
+
+# Solvers that an authority finds by the name's addresses, and those that never wait.
+_FOUND_BY_NAME = ("http-01", "webroot", "tls-alpn-01")
+_CLOCKLESS = ("http-01", "webroot")
 
 Listener = Callable[[str, str, str], None]
 
@@ -36,7 +43,7 @@ class Workshop:
         self._reading = reading
         self._state_dir = state_dir
         self._jobs = jobs
-        self._authorities: dict[str, ports.Authority] = {}
+        self._authorities: dict[str, AcmeAuthority] = {}
         self._accounts: dict[str, str] = {}
         self._solvers: dict[str, ports.Solver] = {}
         self._roots: dict[str, tuple[bytes, ...]] = {}
@@ -117,7 +124,7 @@ class Workshop:
 
         return Threads(self._jobs)
 
-    def authority(self, name: str) -> ports.Authority:
+    def authority(self, name: str) -> "AcmeAuthority":
         """The authority of this name; it connects when it is first asked for something.
 
         Raises:
@@ -128,8 +135,9 @@ class Workshop:
                 self._authorities[name] = self._new_authority(name)
             return self._authorities[name]
 
-    def _new_authority(self, name: str) -> ports.Authority:
+    def _new_authority(self, name: str) -> "AcmeAuthority":
         from everleaf.ca.authority import AcmeAuthority
+        from everleaf.ca.binding import Binding
         from everleaf.store.accounts import AccountFiles
 
         one = self._settings.authorities.get(name)
@@ -137,6 +145,8 @@ class Workshop:
             raise OperatorError(
                 f"no authority {name!r} is configured any more", code="no-authority"
             )
+        outside = one.external_account
+        binding = Binding(kid=outside.kid, hmac_key=outside.hmac_key) if outside else None
         return AcmeAuthority(
             name=name,
             directory=one.directory,
@@ -145,7 +155,13 @@ class Workshop:
             terms_of_service_agreed=one.terms_of_service_agreed,
             accounts=AccountFiles(self._state_dir, name, one.directory),
             clock=self.clock,
+            binding=binding,
+            proxy=one.proxy,
         )
+
+    def accounts(self, authority: str) -> ports.Accounts:
+        """Our account at this authority."""
+        return self.authority(authority).accounts
 
     def account(self, authority: str) -> str:
         """Our account's URL there, as far as it is known without asking; else its name."""
@@ -177,31 +193,38 @@ class Workshop:
     def _new_solver(self, name: str) -> ports.Solver:
         from everleaf.challenges import registry
 
-        match self._settings.solvers.get(name):
-            case HttpListener(listen=addresses):
-                return registry.build("http-01", name, listen=addresses)
-            case Webroot(path=path):
-                return registry.build("webroot", name, path=path)
-            case None:
-                raise OperatorError(f"no solver {name!r} is configured", code="no-solver")
+        one = self._settings.solvers.get(name)
+        if one is None:
+            raise OperatorError(f"no solver {name!r} is configured", code="no-solver")
+        tools: dict[str, object] = {}
+        if one.kind in _FOUND_BY_NAME:
+            tools["addresses"] = self.resolver.addresses
+        else:
+            tools["resolver"] = self._settings.resolver
+        if one.kind not in _CLOCKLESS:
+            tools["clock"] = self.clock
+        return registry.build(one.kind, name, **one.options, **tools)
+
+    def rehearsed(self, name: str) -> Rehearsed:
+        """What the last rehearsal of this certificate came to, or why none can tell."""
+        one = self._settings.certificates[name]
+        for solver in one.solvers:
+            answers = self._settings.solvers[solver].answers
+            if answers and answers[0] in BIND_ACCOUNT:
+                return Rehearsed(exempt=f"{answers[0]} binds the production account")
+        return rehearsal.recall(self._rehearsal_store, name)
+
+    @cached_property
+    def _rehearsal_store(self) -> ports.Store:
+        from everleaf.store.sqlite import SqliteStore
+
+        return SqliteStore(rehearsal_dir(self._settings), reading=True)
 
     def wake(self) -> timedelta:
-        """The time from one run to the next: RFC 9773, section 4.2, asks for it.
+        """The time from one run to the next: RFC 9773, section 4.2, asks for it."""
+        from everleaf.waking import wake
 
-        As configured; else that of the systemd timer that started us, or started the last run;
-        else a day.
-        """
-        if self._settings.wake_interval is not None:
-            return self._settings.wake_interval
-        from everleaf.system.timer import interval
-
-        noted = self.store.noted(_WAKE)
-        found = interval(os.environ, self.clock)
-        if found is None:
-            return timedelta(seconds=float(noted)) if noted else timedelta(days=1)
-        if not self._reading:
-            self.store.note(_WAKE, f"{found.total_seconds():g}")
-        return found
+        return wake(self._settings.wake_interval, self.store, self.clock, reading=self._reading)
 
     def roots(self, authority: str) -> tuple[bytes, ...]:
         """The roots of `trust_file`, or the system's."""
@@ -238,7 +261,7 @@ def build(
     jobs: int | None = None,
     listener: Listener | None = None,
     reading: bool = False,
-    rehearsal: bool = False,
+    rehearsing: bool = False,
 ) -> Workshop:
     """The tools of one command.
 
@@ -250,7 +273,7 @@ def build(
         jobs: certificates side by side; None: as configured.
         listener: shows progress.
         reading: nothing is created or written.
-        rehearsal: state and accounts of its own, under `rehearsal/` in the state directory.
+        rehearsing: state and accounts of its own, under `rehearsal/` in the state directory.
     """
     return Workshop(
         settings,
@@ -258,5 +281,10 @@ def build(
         events=LogEvents(level=level, form=log_format, listener=listener),
         jobs=jobs or settings.jobs,
         reading=reading,
-        state_dir=settings.state_dir / "rehearsal" if rehearsal else settings.state_dir,
+        state_dir=rehearsal_dir(settings) if rehearsing else settings.state_dir,
     )
+
+
+def rehearsal_dir(settings: Settings) -> Path:
+    """Where a rehearsal keeps its own accounts and state."""
+    return settings.state_dir / "rehearsal"

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from everleaf.core.certificate import Version
+from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
 from everleaf.core.outcome import Due, Idle, Outcome
 from everleaf.core.schedule import urgency
 from everleaf.errors import EndOfTimeError, EverleafError, Fault
-from everleaf.pipeline import Pipeline, failure, family
+from everleaf.pipeline import Pipeline, failure
 from everleaf.polling import look_at_clocks, poll, to_ask
 from everleaf.report import Report
 from everleaf.stages import reload
@@ -182,9 +183,11 @@ class Orchestrator:
             yield None if done is None else done[1]
 
     def _groups(self, names: Sequence[str]) -> list[tuple[str, ...]]:
-        groups: dict[tuple[str, str], list[str]] = {}
+        """Same identifiers, one group: an authority may hand both the same pending order."""
+        groups: dict[str, list[str]] = {}
         for name in names:
-            groups.setdefault(family(self.pipeline.wanted[name]), []).append(name)
+            key = key_of(self.pipeline.wanted[name].identifiers)
+            groups.setdefault(key, []).append(name)
         return [tuple(group) for group in groups.values()]
 
     def _to_prepare(self, name: str) -> bool:

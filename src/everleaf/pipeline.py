@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job
+from everleaf.core.job import Job, Venue, attempts_key
 from everleaf.core.lifecycle import End, Next, Stage, follows
 from everleaf.core.limits import Turn, allot
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.rehearsed import Rehearsed
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
@@ -38,7 +39,7 @@ class Pipeline:
         waits_until: until then the run can wait for a selected time.
         most_skew: no decision is made on a clock that is off by more.
         force: asked for by hand.
-        turns: when each certificate's order is within its authority's limits.
+        turns: when an order is within the limits, by certificate and authority.
         asked: the authorities that were spoken to.
     """
 
@@ -50,67 +51,89 @@ class Pipeline:
     force: bool = False
     waits_until: datetime | None = None
     most_skew: timedelta = timedelta(minutes=10)
-    turns: dict[str, Turn] = field(default_factory=dict)
+    turns: dict[tuple[str, str], Turn] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     happenings: list[Happening] = field(default_factory=list)
-    families: dict[tuple[str, str], list[Wanted]] = field(init=False)
+    families: dict[str, list[Wanted]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.families = {}
         for one in self.wanted.values():
-            self.families.setdefault(family(one), []).append(one)
+            self.families.setdefault(key_of(one.identifiers), []).append(one)
 
     def read(self, name: str) -> Job:
         """This certificate now: configuration, standing, files."""
         wanted, tools = self.wanted[name], self.tools
         standing = tools.store.standing(name)
         refused = {one.terminator for one in standing.rejections} & set(wanted.terminators)
-        account = tools.account(wanted.authority)
+        rehearsed = tools.rehearsed(name) if wanted.rehearse else Rehearsed()
         return Job(
             wanted=wanted,
             standing=standing,
             holding=tools.shelf.holding(wanted),
             now=tools.clock.now(),
             started=self.started,
-            attempts=tools.store.attempts(key_of(wanted.identifiers)),
-            account=account,
-            limited_until=tools.store.limited_until(account),
-            limits=tools.limits(wanted.authority),
-            turn=self.turns.get(name),
+            venues=tuple(self._venue(wanted, one) for one in wanted.authorities),
             wake=self.wake,
             waits_until=self.waits_until,
             most_skew=self.most_skew,
             hooks=tuple((one, tools.terminators.digest(one)) for one in sorted(refused)),
-            blocked_by=self._sibling_under_way(wanted),
+            rehearsed=rehearsed.ask,
+            exempt=rehearsed.exempt,
             force=self.force,
         )
 
-    def _sibling_under_way(self, wanted: Wanted) -> str:
-        """Another certificate with an order under way for the same identifiers and account."""
-        for other in self.families[family(wanted)]:
+    def _venue(self, wanted: Wanted, authority: str) -> Venue:
+        store, account = self.tools.store, self.tools.account(authority)
+        return Venue(
+            authority=authority,
+            account=account,
+            attempts=store.attempts(attempts_key(wanted.identifiers, authority)),
+            limited_until=store.limited_until(account),
+            limits=self.tools.limits(authority),
+            turn=self.turns.get((wanted.name, authority)),
+            blocked_by=self._sibling_under_way(wanted, authority),
+        )
+
+    def _sibling_under_way(self, wanted: Wanted, authority: str) -> str:
+        """Another certificate with an order under way there for the same identifiers."""
+        for other in self.families[key_of(wanted.identifiers)]:
             if other.name != wanted.name:
                 try:
                     pending = self.tools.shelf.holding(other).pending
                 except EverleafError:
                     continue  # its own run says so
-                if pending and pending.order_url and not pending.downloaded:
+                under_way = pending and pending.order_url and not pending.downloaded
+                if pending and under_way and pending.authority == authority:
                     return other.name
         return ""
 
     def allot(self, jobs: Sequence[Job]) -> None:
         """Give every order that is due its turn within the authorities' limits.
 
+        Where the preferred authority has no room now, the next one is claimed too.
+
         Args:
             jobs: the most urgent first.
         """
-        claims: dict[str, list[Job]] = {}
-        for job in jobs:
-            if job.limits and isinstance(self.stages[Stage.ORDER].look(job), Due):
-                claims.setdefault(job.account, []).append(job)
-        for account, mine in claims.items():
-            counted = self.tools.store.counted(account)
-            asking = [job.claim() for job in mine]
-            self.turns |= allot(asking, counted, mine[0].limits, self.tools.clock.now())
+        left = [job for job in jobs if isinstance(self.stages[Stage.ORDER].look(job), Due)]
+        place = 0
+        while left:
+            claims: dict[str, list[tuple[Job, Venue]]] = {}
+            later: list[Job] = []
+            for job in left:
+                open_ones = job.open_venues()
+                if len(open_ones) > place and open_ones[place].limits:
+                    venue = open_ones[place]
+                    claims.setdefault(venue.account, []).append((job, venue))
+            for account, mine in claims.items():
+                counted, now = self.tools.store.counted(account), self.tools.clock.now()
+                asking = [job.claim(venue.authority) for job, venue in mine]
+                turns = allot(asking, counted, mine[0][1].limits, now)
+                for job, venue in mine:
+                    self.turns[job.name, venue.authority] = turns[job.name]
+                    later += [job] if turns[job.name].at > now else []
+            left, place = later, place + 1
 
     def look(self, name: str, stage: Stage) -> Look:
         """What `stage` would do now."""
@@ -145,7 +168,7 @@ class Pipeline:
                 self.calm(name, stage, job.standing)
                 return seen
             case Held():
-                self._tell(name, stage, seen)
+                self.tell(name, stage, seen)
                 return seen
             case Due():
                 outcome = self._act(module, job, stage, seen)
@@ -160,7 +183,8 @@ class Pipeline:
             why=due.why, code=due.code,
         )  # fmt: skip
         if stage in (Stage.ORDER, Stage.VALIDATE):
-            self.asked.add(job.wanted.authority)
+            spoken_to = {venue.authority for venue in (*job.open_venues(), job.venue_in_use())}
+            self.asked |= spoken_to & set(job.wanted.authorities)
         try:
             return module.act(job, self.tools)
         except EndOfTimeError:
@@ -173,7 +197,7 @@ class Pipeline:
 
     def broke(self, name: str, fault: Fault) -> None:
         """What is known of a certificate cannot be read or written: say so."""
-        self._tell(name, Stage.ORDER, Failed(fault))
+        self.tell(name, Stage.ORDER, Failed(fault))
 
     def calm(self, name: str, stage: Stage, standing: Standing) -> None:
         """A stage with nothing to do is well, whatever it was before."""
@@ -187,9 +211,10 @@ class Pipeline:
             self.tools.store.change(name, lambda known: after(known, stage, outcome, now))
         else:
             self.tools.store.record(name, stage, outcome, now, due)
-        self._tell(name, stage, outcome)
+        self.tell(name, stage, outcome)
 
-    def _tell(self, name: str, stage: Stage, seen: Look | Outcome) -> None:
+    def tell(self, name: str, stage: Stage, seen: Look | Outcome) -> None:
+        """Say what a stage came to, in the log, in the progress and in the report."""
         self.happenings.append(Happening(certificate=name, stage=stage, seen=seen))
         say, progress = self.tools.events.say, self.tools.events.progress
         match seen:
@@ -216,14 +241,6 @@ class Pipeline:
                 progress(name, stage.value, "held")
             case Idle() | Due():
                 pass
-
-
-def family(wanted: Wanted) -> tuple[str, str]:
-    """Certificates of one family, same authority and identifiers, are ordered one at a time.
-
-    An authority may hand both the same pending order (Boulder does).
-    """
-    return wanted.authority, key_of(wanted.identifiers)
 
 
 def failure(error: Exception, tools: Tools, name: str, stage: Stage) -> Failed:

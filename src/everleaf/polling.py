@@ -25,7 +25,9 @@ from everleaf.stages.contract import Tools
 def to_ask(job: Job, *, by_hand: bool) -> Version | None:
     """The version to ask about now, if any (RFC 9773, section 4.3)."""
     newest, now = job.holding.newest, job.now
-    if newest is None or newest.earliest_end <= now or newest.authority != job.wanted.authority:
+    if newest is None or newest.earliest_end <= now or newest.revoked_at is not None:
+        return None
+    if newest.authority not in job.wanted.authorities:
         return None
     due = poll_due(job.standing.renewal, newest.cert_id, now, by_hand=by_hand)
     return newest if due else None

@@ -224,6 +224,18 @@ class Shelf(Protocol):
         """Write a version whole; already there under its id: nothing to do."""
         ...
 
+    def attempt(self, wanted: Wanted, version: Version, material: Material) -> None:
+        """Write a version and its copies as they would be written, and take all of it away.
+
+        Raises:
+            EverleafError: owner, group, a copy's folder, disk: what installing it would raise.
+        """
+        ...
+
+    def amend(self, name: str, version: Version) -> None:
+        """Replace what is told of a version: that it was revoked."""
+        ...
+
     def switch(self, wanted: Wanted, version_id: str) -> None:
         """Make a version live by one rename, then bring every copy to it."""
         ...
@@ -580,7 +592,7 @@ class Seen:
 
     `chain` is empty where there was no handshake to a certificate; then `words` says why, and
     `no_route` whether it is our own side that has no way there. `taken`: the server asked for
-    the client's certificate that was presented, and did not refuse it; else `words` says so.
+    the client's certificate that was presented, and did not refuse it; else `words` says why.
     """
 
     chain: tuple[bytes, ...] = ()
@@ -598,12 +610,13 @@ class Probe(Protocol):
         port: int,
         server_name: str,
         timeout: float,
-        present: Material | None = None,
+        present: str | None = None,
     ) -> Seen:
         """One fresh connection. `server_name` is not sent where it is an address.
 
         Args:
-            present: a client's certificate to present; whether the server took it is in `taken`.
+            present: folder of a client's certificate that is presented; whether the server took
+                it is in `taken`.
         """
         ...
 

@@ -4,29 +4,33 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from everleaf.core.identifiers import Identifier, parse
-from everleaf.core.wanted import KeyType
+from everleaf.core.wanted import KeyType, Usage
 from everleaf.core.window import LongTermFailure, Suggestion
-from everleaf.errors import AuthorityError, UnreachableError
+from everleaf.errors import Actor, AuthorityError, UnreachableError
 from everleaf.pki.certificates import facts, split
 from everleaf.pki.chain import judge
 from everleaf.pki.csr import csr
-from everleaf.pki.keys import make
+from everleaf.pki.keys import make, public
 from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
 from everleaf.system.trust import roots_of
 from fakes.authority import MemoryAuthority
 from fakes.solver import MemorySolver
 from support.loopback import free, until
-from support.pebble import adapter_of, listener, pebble, point
+from support.machine import authority as pebble
+from support.pebble import adapter_of, listener, point
 from support.wire import Turning
 
 KEY = make(KeyType.ECDSA_P256)
+ISSUER = "ca.example.org"
+PROFILES = {"default": "The one that everybody knows", "sixty": "Sixty days"}
+DAYS = {"default": timedelta(days=90), "sixty": timedelta(days=60)}
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Town:
     authority: Authority
     solver: Solver
     roots: tuple[bytes, ...]
+    other_roots: tuple[bytes, ...]
     point: Callable[[str], None]
     slug: str
     numbers: Iterator[int] = field(default_factory=count)
@@ -64,33 +69,60 @@ class Town:
             self.solver.remove(trace)
         return self.authority.authorization(url)
 
-    def ready(self, *names: Identifier, replaces: str | None = None) -> Order:
-        order = self.authority.new_order(names, replaces)
+    def ready(self, *names: Identifier, replaces: str | None = None, profile: str = "") -> Order:
+        order = self.authority.new_order(names, replaces, profile)
         for url in order.authorizations:
             if self.authority.authorization(url).status is Status.PENDING:
                 assert self.answer(url).status is Status.VALID
         return self.authority.order(order.url)
 
-    def issue(self, *names: Identifier, replaces: str | None = None) -> tuple[bytes, ...]:
-        order = self.ready(*names, replaces=replaces)
+    def certificate(
+        self, *names: Identifier, replaces: str | None = None, profile: str = ""
+    ) -> str:
+        """The URL of a new certificate."""
+        order = self.ready(*names, replaces=replaces, profile=profile)
         self.authority.finalize(order, csr(KEY, order.identifiers))
         url = order.url
         until("the order is valid", lambda: self.authority.order(url).status == "valid")
-        certificate = self.authority.order(url).certificate
-        assert certificate is not None
-        return split(self.authority.certificate(certificate))
+        found = self.authority.order(url).certificate
+        assert found is not None
+        return found
+
+    def issue(
+        self, *names: Identifier, replaces: str | None = None, profile: str = ""
+    ) -> tuple[bytes, ...]:
+        url = self.certificate(*names, replaces=replaces, profile=profile)
+        return split(self.authority.certificate(url))
 
 
 @contextmanager
 def in_memory(_: Path) -> Iterator[Town]:
     solver = MemorySolver()
-    authority = MemoryAuthority(Turning(), responses=solver.responses)
-    yield Town(authority, solver, authority.hierarchy.roots, lambda _: None, "memory")
+    authority = MemoryAuthority(
+        Turning(),
+        responses=solver.responses,
+        offered=PROFILES,
+        lifetimes=DAYS,
+        allowed=(ISSUER,),
+        crosses=True,
+    )
+    below = authority.hierarchy
+    yield Town(authority, solver, below.roots, below.other_roots, lambda _: None, "memory")
 
 
 @contextmanager
 def at_pebble(folder: Path) -> Iterator[Town]:
-    with pebble(folder) as running:
+    profiles = {
+        name: {"description": text, "validityPeriod": int(DAYS[name].total_seconds())}
+        for name, text in PROFILES.items()
+    }
+    options = {"profiles": profiles, "caaIdentities": [ISSUER]}
+    environment = {
+        "PEBBLE_WFE_NONCEREJECT": "0",
+        "PEBBLE_AUTHZREUSE": "0",
+        "PEBBLE_ALTERNATE_ROOTS": "1",
+    }
+    with pebble(folder, options=options, environment=environment) as running:
         slug = free()[0].replace(".", "-")
         solver = listener(running, f"{slug}.test")
         ((host, _),) = solver._addresses
@@ -98,6 +130,7 @@ def at_pebble(folder: Path) -> Iterator[Town]:
             adapter_of(running),
             solver,
             roots_of(running.roots_file),
+            split(running._pool().request("GET", f"{running.management}/roots/1").data),
             lambda name: point(running, name, host),
             slug,
         )
@@ -154,7 +187,7 @@ def test_an_issued_chain_is_what_was_asked_for(town: Town) -> None:
     chain = town.issue(*names)
     assert len(chain) == 2
     now = datetime.now(UTC)
-    verdict = judge(chain, key_pem=KEY, identifiers=names, roots=town.roots, now=now)
+    verdict = judge(chain, public_key=public(KEY), identifiers=names, roots=town.roots, now=now)
     assert (verdict.mended, verdict.objections) == (chain, ())
 
 
@@ -249,6 +282,112 @@ def test_an_unknown_predecessor_is_refused_in_words_and_not_lost(town: Town) -> 
     error = refused(lambda: town.authority.new_order([town.name()], unknown))
     assert error.problem is not None
     assert error.problem.status == 500
+
+
+def test_the_profiles_that_are_offered_come_with_their_descriptions(town: Town) -> None:
+    assert dict(town.authority.profiles()) == PROFILES
+
+
+def test_a_certificate_is_issued_by_the_profile_that_was_asked_for(town: Town) -> None:
+    known = facts(town.issue(town.name(), profile="sixty")[0])
+    lifetime = known.not_after - known.not_before
+    assert abs(lifetime - DAYS["sixty"]) <= timedelta(seconds=1)
+
+
+def test_an_unknown_profile_is_the_operators_to_mend_and_all_others_are_listed(town: Town) -> None:
+    with pytest.raises(AuthorityError) as caught:
+        town.authority.new_order([town.name()], None, "moonshine")
+    fault = caught.value.fault
+    assert (fault.actor, fault.code) == (Actor.OPERATOR, "unknown-profile")
+    assert "moonshine" in fault.what
+    for name, text in PROFILES.items():
+        assert f"{name} ({text})" in fault.remedy
+
+
+def test_the_names_for_caa_records_are_known(town: Town) -> None:
+    assert town.authority.identities() == (ISSUER,)
+
+
+def test_a_challenge_names_the_account(town: Town) -> None:
+    order = town.authority.new_order([town.name()], None)
+    _, challenge = town.challenge(order.authorizations[0])
+    assert challenge.account == town.authority.account()
+
+
+@pytest.mark.rule("ACME-7")
+def test_the_other_chain_is_of_the_same_certificate_and_leads_to_the_other_root(
+    town: Town,
+) -> None:
+    name = town.name()
+    url = town.certificate(name)
+    chain = split(town.authority.certificate(url))
+    (other,) = [split(one) for one in town.authority.alternates(url)]
+    assert other[0] == chain[0]
+    assert other[1] != chain[1]
+    now = datetime.now(UTC)
+    for sent, roots, whole in [
+        (other, town.other_roots, True),
+        (other, town.roots, False),
+        (chain, town.other_roots, False),
+    ]:
+        verdict = judge(sent, public_key=public(KEY), identifiers=[name], roots=roots, now=now)
+        assert (verdict.objections == ()) is whole, verdict.objections
+
+
+@pytest.mark.rule("ACME-13")
+@pytest.mark.rule("ARI-18")
+@pytest.mark.parametrize("key", [None, KEY], ids=["by the account", "by its own key"])
+def test_a_revoked_certificates_window_has_passed(town: Town, key: bytes | None) -> None:
+    leaf = town.issue(town.name())[0]
+    town.authority.revoke(leaf, 4, key)
+    found = town.authority.renewal_info(facts(leaf).cert_id or "")
+    assert isinstance(found, Suggestion)
+    assert found.window.is_valid
+    assert found.window.end < datetime.now(UTC)
+
+
+@pytest.mark.rule("ACME-13")
+def test_a_certificate_that_is_revoked_already_is_no_error(town: Town) -> None:
+    leaf = town.issue(town.name())[0]
+    town.authority.revoke(leaf, 0)
+    town.authority.revoke(leaf, 1, KEY)
+
+
+@pytest.mark.rule("ACME-13")
+def test_another_key_revokes_nothing(town: Town) -> None:
+    leaf = town.issue(town.name())[0]
+    error = refused(lambda: town.authority.revoke(leaf, 0, make(KeyType.ECDSA_P256)))
+    assert error.problem is not None
+    assert error.problem.kind == "unauthorized"
+    found = town.authority.renewal_info(facts(leaf).cert_id or "")
+    assert isinstance(found, Suggestion)
+    assert found.window.end > datetime.now(UTC)
+
+
+@pytest.mark.rule("ACME-13")
+def test_a_reason_that_there_is_not_is_refused(town: Town) -> None:
+    leaf = town.issue(town.name())[0]
+    error = refused(lambda: town.authority.revoke(leaf, 7))
+    assert error.problem is not None
+    assert error.problem.kind == "badRevocationReason"
+
+
+def test_the_fake_issues_for_clients_where_it_is_told_to(tmp_path: Path) -> None:
+    with in_memory(tmp_path) as town:
+        assert isinstance(town.authority, MemoryAuthority)
+        town.authority.copies_usages = True
+        order = town.ready(town.name())
+        town.authority.finalize(order, csr(KEY, order.identifiers, (Usage.CLIENT,)))
+        url = town.authority.order(order.url).certificate or ""
+        verdict = judge(
+            split(town.authority.certificate(url)),
+            public_key=public(KEY),
+            identifiers=order.identifiers,
+            usages=(Usage.CLIENT,),
+            roots=town.roots,
+            now=datetime.now(UTC),
+        )
+        assert verdict.objections == ()
 
 
 def test_it_may_be_used_from_several_threads(town: Town) -> None:

@@ -12,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from everleaf.core.caa import CaaRecord
 from everleaf.errors import EverleafError
 from everleaf.ports import Resolver
 from everleaf.tls.resolver import DnsResolver
@@ -22,6 +23,12 @@ RECORDS = {
     "both.a.test": ("192.0.2.7", "192.0.2.1", "2001:db8::1"),
     "four.a.test": ("192.0.2.9",),
     "six.a.test": ("2001:db8::2",),
+}
+
+
+CAA = {
+    "a.test": ('0 issue "ca.example; accounturi=https://ca.example/a"', '128 iodef "mailto:a"'),
+    "own.a.test": ('0 issue ";"',),
 }
 
 
@@ -48,6 +55,11 @@ class NameServer:
         mine = [one for one in found if (":" in one) == (kind == dns.rdatatype.AAAA)]
         if self.code is not None:
             response.set_rcode(dns.rcode.Rcode(self.code))
+        elif kind == dns.rdatatype.CAA:
+            texts = CAA.get(name, ())
+            if texts:
+                rrset = dns.rrset.from_text_list(question.name, 60, "IN", kind, texts)
+                response.answer.append(rrset)
         elif not found and name != "empty.a.test":
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif mine:
@@ -79,7 +91,14 @@ def real() -> Iterator[Resolver]:
 
 @contextmanager
 def memory() -> Iterator[Resolver]:
-    yield MemoryResolver(RECORDS)
+    policies = {
+        name: tuple(
+            CaaRecord(flags=int(flags), tag=tag, value=value.strip('"'))
+            for flags, tag, value in (text.split(" ", 2) for text in texts)
+        )
+        for name, texts in CAA.items()
+    }
+    yield MemoryResolver(RECORDS, policies)
 
 
 @pytest.fixture(params=[real, memory])
@@ -105,6 +124,32 @@ def test_a_name_without_addresses_is_a_fault_that_names_it(resolver: Resolver, n
         resolver.addresses(name)
     assert caught.value.fault.code == "unresolved"
     assert caught.value.fault.remedy
+
+
+@pytest.mark.parametrize("name", ["a.test", "b.a.test", "x.nowhere.a.test"])
+def test_caa_records_are_found_by_climbing_to_the_closest_name(
+    resolver: Resolver, name: str
+) -> None:
+    found = resolver.caa(name)
+    assert found.at == "a.test"
+    assert {str(one) for one in found.records} == {f"CAA {text}" for text in CAA["a.test"]}
+
+
+def test_a_closer_record_set_hides_those_above(resolver: Resolver) -> None:
+    found = resolver.caa("x.own.a.test")
+    assert found.at == "own.a.test"
+    assert [str(one) for one in found.records] == ['CAA 0 issue ";"']
+
+
+def test_a_name_without_caa_records_up_to_the_top_allows_everybody(resolver: Resolver) -> None:
+    assert resolver.caa("www.b.example").records == ()
+
+
+def test_caa_records_that_cannot_be_had_are_a_fault() -> None:
+    with name_server() as (server, address):
+        server.code = dns.rcode.SERVFAIL
+        with pytest.raises(EverleafError, match=r"CAA records of www\.a\.test"):
+            DnsResolver([address]).caa("www.a.test")
 
 
 def test_a_name_server_that_fails_is_told_apart_from_a_missing_name() -> None:

@@ -17,7 +17,7 @@ from fakes.shelf import MemoryShelf
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = (parse("a.test"), parse("*.a.test"))
-WANTED = Wanted(name="www", identifiers=NAMES, authority="ca", solver="web")
+WANTED = Wanted(name="www", identifiers=NAMES, authorities=("ca",), solvers=("web",))
 MATERIAL = Material(leaf=b"leaf\n", chain=b"chain\n", key=b"key\n")
 
 

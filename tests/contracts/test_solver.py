@@ -1,5 +1,6 @@
-"""What every `Solver` keeps: the listener, the webroot behind a web server, and the fake."""
+"""What every `Solver` keeps: the listeners, the webroot behind a web server, and the fake."""
 
+import hashlib
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
-from everleaf.challenges.listener import HttpListener
-from everleaf.challenges.responders import Responders
+from everleaf.challenges.alpn import AlpnListener, AlpnResponders
+from everleaf.challenges.listener import HttpListener, HttpResponders
 from everleaf.challenges.webroot import Webroot
 from everleaf.core.identifiers import parse
 from everleaf.core.job import Trace
+from everleaf.pki.alpn import ACME_IDENTIFIER
 from everleaf.ports import Challenge, Solver, Status
+from everleaf.system.clock import SystemClock
 from fakes.solver import MemorySolver
+from support.handshakes import PROTOCOL, shake
 from support.loopback import Address, free, written
 
 NAME = parse("a.test")
 TOKENS = ("first_token", "second-token")
+NAMES = dict(zip(TOKENS, (NAME, parse("b.test")), strict=True))
 
 
 @dataclass(slots=True)
@@ -32,9 +38,10 @@ class Post:
     solver: Solver
     elsewhere: Solver
     seen: Callable[[str], str | None]
+    answers: str = "http-01"
 
     def present(self, token: str) -> Trace:
-        trace = self.solver.trace(NAME, challenge(token))
+        trace = self.solver.trace(NAMES[token], challenge(token))
         self.solver.present(trace, challenge(token))
         return trace
 
@@ -70,10 +77,33 @@ def memory(_: Path) -> Iterator[Post]:
 @contextmanager
 def listening(_: Path) -> Iterator[Post]:
     address = free()
-    one, other = HttpListener("web", [address]), HttpListener("web", [address], Responders())
+    one, other = HttpListener("web", [address]), HttpListener("web", [address], HttpResponders())
     yield Post(one, other, partial(fetch, address))
     for token in TOKENS:
         one.remove(one.trace(NAME, challenge(token)))
+
+
+def shown(address: Address, token: str) -> str | None:
+    """The key authorization whose hash the certificate holds, where it is one of this token's."""
+    try:
+        certificate = shake(address, str(NAMES[token]), PROTOCOL).certificate
+    except OSError:
+        return None
+    extensions = x509.load_der_x509_certificate(certificate).extensions
+    value = extensions.get_extension_for_oid(ACME_IDENTIFIER).value
+    assert isinstance(value, x509.UnrecognizedExtension)
+    digest = hashlib.sha256(f"{token}.thumb".encode()).digest()
+    return f"{token}.thumb" if value.value == b"\x04\x20" + digest else "another"
+
+
+@contextmanager
+def shaking_hands(_: Path) -> Iterator[Post]:
+    address = free()
+    one = AlpnListener("alpn", [address], SystemClock())
+    other = AlpnListener("alpn", [address], SystemClock(), responders=AlpnResponders())
+    yield Post(one, other, partial(shown, address), "tls-alpn-01")
+    for token, name in NAMES.items():
+        one.remove(one.trace(name, challenge(token)))
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -95,14 +125,15 @@ def webroot(folder: Path) -> Iterator[Post]:
         server.server_close()
 
 
-@pytest.fixture(params=[memory, listening, webroot])
+@pytest.fixture(params=[memory, listening, shaking_hands, webroot])
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
     with request.param(tmp_path) as one:
         yield one
 
 
-def test_it_answers_http_01(post: Post) -> None:
-    assert "http-01" in post.solver.types
+def test_it_names_what_it_answers(post: Post) -> None:
+    assert post.answers in post.solver.types
+    assert post.solver.binds_account is False
 
 
 def test_a_trace_has_no_effect_and_is_always_the_same(post: Post) -> None:
@@ -128,6 +159,18 @@ def test_what_is_presented_is_seen_at_once_until_it_is_removed(post: Post) -> No
     assert post.seen(TOKENS[0]) is None
 
 
+def test_what_is_presented_settles(post: Post) -> None:
+    trace = post.present(TOKENS[0])
+    post.solver.settle([(trace, challenge(TOKENS[0]))])
+    assert post.seen(TOKENS[0]) == f"{TOKENS[0]}.thumb"
+    post.solver.remove(trace)
+
+
+def test_a_look_before_an_order_leaves_nothing_behind(post: Post) -> None:
+    assert post.solver.inspect([NAME]) == ()
+    assert post.seen(TOKENS[0]) is None
+
+
 def test_removing_one_leaves_the_other(post: Post) -> None:
     first, second = post.present(TOKENS[0]), post.present(TOKENS[1])
     post.solver.remove(first)
@@ -146,8 +189,8 @@ def test_removing_what_is_gone_does_nothing(post: Post) -> None:
 def test_another_process_may_remove_by_the_trace(post: Post) -> None:
     trace = post.present(TOKENS[0])
     post.elsewhere.remove(trace)
-    # The listener's response lives in its process alone, and ends with it.
-    listener = isinstance(post.solver, HttpListener)
+    # A listener's response lives in its process alone, and ends with it.
+    listener = isinstance(post.solver, HttpListener | AlpnListener)
     assert (post.seen(TOKENS[0]) is None) is not listener
 
 

@@ -1,10 +1,10 @@
-"""An authority in memory: orders, http-01, issuance with an intermediate, ARI, faults on command.
+"""An authority in memory: orders, http-01, issuance, ARI, revocation, faults on command.
 
 The contract suite runs it beside the real adapter with Pebble, so that both mean the same.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,16 +14,20 @@ from typing import Any, NoReturn, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from everleaf.ca.profiles import not_offered
 from everleaf.core.identifiers import Identifier
 from everleaf.core.window import Answer, LongTermFailure, NotOffered, Suggestion, Window
 from everleaf.errors import AuthorityError, Problem
 from everleaf.pki.certificates import facts, identifiers_of
+from everleaf.pki.keys import matches
 from everleaf.ports import Authorization, Challenge, Clock, Order, Status
-from fakes.hierarchy import Hierarchy
+from fakes.hierarchy import Hierarchy, Usages
+from support import forge
 
 T = TypeVar("T")
 _URN = "urn:ietf:params:acme:error:"
 _BASE = "https://memory.test"
+_REASONS = frozenset(range(11)) - {7}  # RFC 5280, section 5.3.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +59,12 @@ class MemoryAuthority:
         ahead: its clock minus ours.
         unseen: names whose responses it does not find.
         stuck: names whose validation does not end.
+        offered: profiles, with their descriptions.
+        lifetimes: of certificates, by profile.
+        allowed: the names by which CAA records may allow it.
+        crosses: whether there is a second chain, to another root.
+        copies_usages: whether a leaf is for what its request asks for, else for servers.
+        revoked: when, by CertID.
     """
 
     clock: Clock
@@ -70,6 +80,12 @@ class MemoryAuthority:
     ahead: timedelta = timedelta(0)
     unseen: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
+    offered: dict[str, str] = field(default_factory=dict)
+    lifetimes: dict[str, timedelta] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ("memory.test",)
+    crosses: bool = False
+    copies_usages: bool = False
+    revoked: dict[str, datetime] = field(default_factory=dict)
     hierarchy: Hierarchy = field(default_factory=Hierarchy, repr=False)
     _faults: list[tuple[str, Exception, bool]] = field(default_factory=list)
     _orders: dict[str, Order] = field(default_factory=dict)
@@ -78,6 +94,7 @@ class MemoryAuthority:
     _by_id: dict[str, Made] = field(default_factory=dict)
     _predecessors: dict[str, Made] = field(default_factory=dict)
     _looks: dict[str, int] = field(default_factory=dict)
+    _profiles: dict[str, str] = field(default_factory=dict)
     _thumbprint: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _mutex: Any = field(default_factory=RLock, repr=False)
 
@@ -117,8 +134,16 @@ class MemoryAuthority:
     def renewal_info(self, cert_id: str) -> Answer:
         return self._called("renewal_info", partial(self._renewal_info, cert_id))
 
-    def new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
-        return self._called("new_order", partial(self._new_order, identifiers, replaces))
+    def profiles(self) -> Mapping[str, str]:
+        return self.offered
+
+    def identities(self) -> tuple[str, ...]:
+        return self.allowed
+
+    def new_order(
+        self, identifiers: Sequence[Identifier], replaces: str | None, profile: str = ""
+    ) -> Order:
+        return self._called("new_order", partial(self._order_by, profile, identifiers, replaces))
 
     def order(self, url: str) -> Order:
         return self._called("order", partial(self._look, url))
@@ -139,6 +164,12 @@ class MemoryAuthority:
 
     def certificate(self, url: str) -> bytes:
         return self._called("certificate", partial(self._download, url))
+
+    def alternates(self, url: str) -> tuple[bytes, ...]:
+        return self._called("alternates", partial(self._others, url))
+
+    def revoke(self, leaf: bytes, reason: int, key: bytes | None = None) -> None:
+        self._called("revoke", partial(self._revoke, leaf, reason, key))
 
     def _called(self, method: str, act: Callable[[], T]) -> T:
         with self._mutex:
@@ -162,7 +193,10 @@ class MemoryAuthority:
         return Suggestion(window=self.window(made), retry_at=self.clock.now() + timedelta(hours=6))
 
     def window(self, made: Made) -> Window:
-        """What is suggested for a certificate."""
+        """What is suggested for a certificate; once it is revoked, a time that has passed."""
+        if made.cert_id in self.revoked:
+            past = self.revoked[made.cert_id] - timedelta(hours=1)
+            return Window(past, past + timedelta(seconds=1))
         third = (made.not_after - made.not_before) / 3
         return Window(made.not_after - third, made.not_after - third + third / 15)
 
@@ -174,7 +208,18 @@ class MemoryAuthority:
     def certify(self, order: Order, request: x509.CertificateSigningRequest) -> x509.Certificate:
         """The leaf for an order."""
         start = self.clock.now().replace(microsecond=0)
-        return self.hierarchy.issue(request, start, self.life(order.identifiers))
+        life = self.lifetimes.get(self._profiles.get(order.url, ""), self.life(order.identifiers))
+        usages = _usages(request) if self.copies_usages else forge.SERVER
+        return self.hierarchy.issue(request, start, life, usages)
+
+    def _order_by(
+        self, profile: str, identifiers: Sequence[Identifier], replaces: str | None
+    ) -> Order:
+        if profile and profile not in self.offered:
+            raise not_offered(profile, self.offered, _BASE)
+        order = self._new_order(identifiers, replaces)
+        self._profiles[order.url] = profile
+        return order
 
     def _new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
         predecessor = self._predecessor(replaces) if replaces else None
@@ -213,6 +258,7 @@ class MemoryAuthority:
             status=Status.PENDING,
             token=token,
             key_authorization=f"{token}.{self._thumbprint}",
+            account=self.url,
         )
         self._authorizations[url] = Authorization(
             url=url, identifier=identifier, status=Status.PENDING, challenges=(challenge,)
@@ -310,6 +356,30 @@ class MemoryAuthority:
         ):
             refuse("malformed", 404, f"no certificate {url}")
         return self._made[url].pem
+
+    def _others(self, url: str) -> tuple[bytes, ...]:
+        leaf, _ = x509.load_pem_x509_certificates(self._download(url))
+        chain = (leaf, self.hierarchy.crossed)
+        other = b"".join(one.public_bytes(Encoding.PEM) for one in chain)
+        return (other,) if self.crosses else ()
+
+    def _revoke(self, leaf: bytes, reason: int, key: bytes | None) -> None:
+        if reason not in _REASONS:
+            refuse("badRevocationReason", 400, f"the reason {reason}")
+        made = self._by_id.get(facts(leaf).cert_id or "")
+        if made is None:
+            refuse("malformed", 404, "no such certificate")
+        if key is not None and not matches(key, leaf):
+            refuse("unauthorized", 403, "the request is signed by another key")
+        self.revoked.setdefault(made.cert_id, self.clock.now())
+
+
+def _usages(request: x509.CertificateSigningRequest) -> Usages:
+    try:
+        found = request.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return forge.SERVER
+    return tuple(found.value)
 
 
 def _asked(request: x509.CertificateSigningRequest) -> list[Identifier]:

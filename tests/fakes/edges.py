@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from everleaf.ports import Changed, HookResult, Seen
 
@@ -19,6 +20,7 @@ class Edges:
         deaf: terminators whose reload says that it worked, and changes nothing.
         broken: terminators whose reload fails, with its words.
         down: terminators that nobody reaches.
+        strict: terminators that take no client's certificate.
         served: chains by terminator and certificate.
         hooks: changes the digest of every hook.
         without_check: terminators whose hook has no test.
@@ -30,6 +32,7 @@ class Edges:
     deaf: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    strict: set[str] = field(default_factory=set)
     served: dict[tuple[str, str], Chain] = field(default_factory=dict)
     hooks: str = "1"
     without_check: set[str] = field(default_factory=set)
@@ -57,12 +60,22 @@ class Edges:
     def _called(self, verb: str, terminator: str, changed: Sequence[Changed]) -> None:
         self.calls.append((verb, terminator, tuple(one.certificate for one in changed)))
 
-    def look(self, address: str, port: int, server_name: str, timeout: float) -> Seen:
+    def look(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        timeout: float,
+        present: str | None = None,
+    ) -> Seen:
         del port, timeout
         self.looks += 1
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")
         chain = self.served.get((address, server_name.partition(".")[0]))
+        if present is not None:
+            taken = Path(present).name == "live" and address not in self.strict
+            return Seen(chain=chain or (), words="" if taken else "unknown CA", taken=taken)
         return Seen(chain=chain) if chain else Seen(words="it sends no certificate")
 
     def count(self, verb: str) -> int:

@@ -1,4 +1,4 @@
-"""A signing hierarchy in memory: a root, an intermediate, and leaves by a fake clock."""
+"""A signing hierarchy in memory: an intermediate below two roots, and leaves by a fake clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,25 +8,31 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 
 from support import forge
 
+Usages = tuple[x509.ObjectIdentifier, ...]
+
 
 class Hierarchy:
-    """Issues leaves below one intermediate; the keys are its own."""
+    """Issues leaves below one intermediate; the keys are its own.
+
+    Attributes:
+        root, intermediate: of the usual chain.
+        other_root, crossed: another root, and the same intermediate signed by it.
+    """
 
     def __init__(self, name: str = "Memory") -> None:
-        self._root_key = ec.generate_private_key(ec.SECP256R1())
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._root_name, self._name = f"{name} Root", f"{name} Intermediate"
-        self.root = self._authority(self._root_name, self._root_key)
-        self.intermediate = self._authority(self._name, self._key)
+        self._name = f"{name} Intermediate"
+        self.root, self.intermediate = self._below(f"{name} Root")
+        self.other_root, self.crossed = self._below(f"{name} Other Root")
 
-    def _authority(self, subject: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        return forge.authority(
-            subject=subject,
-            issuer=self._root_name,
-            key=key,
-            signer=self._root_key,
-            start=datetime(2020, 1, 1, tzinfo=UTC),
-            end=datetime(2120, 1, 1, tzinfo=UTC),
+    def _below(self, name: str) -> tuple[x509.Certificate, x509.Certificate]:
+        """A new root, and the intermediate signed by it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        start, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
+        above = {"issuer": name, "signer": key, "start": start, "end": end}
+        return (
+            forge.authority(subject=name, key=key, **above),
+            forge.authority(subject=self._name, key=self._key, **above),
         )
 
     @property
@@ -34,12 +40,21 @@ class Hierarchy:
         """What to trust, DER."""
         return (forge.der(self.root),)
 
+    @property
+    def other_roots(self) -> tuple[bytes, ...]:
+        """What to trust for the other chain, DER."""
+        return (forge.der(self.other_root),)
+
     def issue(
-        self, request: x509.CertificateSigningRequest, start: datetime, lifetime: timedelta
+        self,
+        request: x509.CertificateSigningRequest,
+        start: datetime,
+        lifetime: timedelta,
+        usages: Usages = forge.SERVER,
     ) -> x509.Certificate:
         """A leaf for the names and the key of a request."""
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        return self.certify(request.public_key(), names.value, start, lifetime)
+        return self.certify(request.public_key(), names.value, start, lifetime, usages)
 
     def certify(
         self,
@@ -47,6 +62,7 @@ class Hierarchy:
         names: x509.SubjectAlternativeName,
         start: datetime,
         lifetime: timedelta,
+        usages: Usages = forge.SERVER,
     ) -> x509.Certificate:
         """A leaf for these names and this key."""
         return forge.Plan(
@@ -56,6 +72,7 @@ class Hierarchy:
             public=public,
             names=(),
             other_names=tuple(names),
+            usages=usages,
             start=start,
             end=start + lifetime,
         ).make()

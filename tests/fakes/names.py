@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everleaf.core.caa import Caa, CaaRecord
 from everleaf.errors import OperatorError
 
 
@@ -12,6 +13,7 @@ class MemoryResolver:
     """The port `Resolver`."""
 
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: Mapping[str, tuple[CaaRecord, ...]] = field(default_factory=dict)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         try:
@@ -23,3 +25,11 @@ class MemoryResolver:
             what = f"the name {host} has no address"
             raise OperatorError(what, code="unresolved", remedy="Mend the DNS record")
         return tuple(sorted(set(found)))
+
+    def caa(self, host: str) -> Caa:
+        labels = host.split(".")
+        for place in range(len(labels)):
+            name = ".".join(labels[place:])
+            if name in self.policies:
+                return Caa(at=name, records=self.policies[name])
+        return Caa()

@@ -109,6 +109,15 @@ class MemoryShelf:
         known = replace(version, has_key=material.key is not None)
         versions[version.id] = (known, material)
 
+    def attempt(self, wanted: Wanted, version: Version, material: Material) -> None:
+        del material
+        self.disk.write(f"trial of version {version.id} of {wanted.name}")
+
+    def amend(self, name: str, version: Version) -> None:
+        self.disk.write(f"words of version {version.id} of {name}")
+        material = self.material(name, version.id)
+        self._versions[name][version.id] = (version, material)
+
     def switch(self, wanted: Wanted, version_id: str) -> None:
         name = wanted.name
         if version_id not in self._versions.get(name, {}):

@@ -10,6 +10,7 @@ from everleaf.core.identifiers import key_of, parse
 from everleaf.core.job import Trace
 from everleaf.core.limits import Limit
 from everleaf.core.outcome import Failed
+from everleaf.core.rehearsed import Rehearsed
 from everleaf.core.wanted import Endpoint, Wanted
 from everleaf.errors import EverleafError, LockedError, MachineError, OperatorError
 from everleaf.orchestrator import Orchestrator
@@ -20,6 +21,7 @@ from everleaf.ports import Challenge, Changed, HookResult
 from everleaf.report import Report
 from everleaf.stages import STAGES
 from everleaf.system.executor import Inline
+from fakes.accounts import MemoryAccounts
 from fakes.clock import START, TurnedClock
 from fakes.disk import Disk, KilledError
 from fakes.edges import Edges
@@ -135,8 +137,8 @@ class World:
                 Wanted(
                     name=name,
                     identifiers=(parse(f"{name}.example.org"),),
-                    authority="memory",
-                    solver="memory",
+                    authorities=("memory",),
+                    solvers=("memory",),
                     terminators=edges,
                     endpoints=endpoints,
                     confirm_every=DAY,
@@ -174,6 +176,14 @@ class World:
 
     def solver(self, name: str) -> Responder:
         return Responder(name, self.city.responses, world=self)
+
+    def accounts(self, authority: str) -> MemoryAccounts:
+        del authority
+        return MemoryAccounts()
+
+    def rehearsed(self, name: str) -> Rehearsed:
+        del name
+        return Rehearsed()
 
     def roots(self, authority: str) -> tuple[bytes, ...]:
         del authority

@@ -11,16 +11,19 @@ from typing import Any
 
 from everleaf.core.identifiers import parse
 from everleaf.core.limits import Limit
+from everleaf.core.rehearsed import Rehearsed
 from everleaf.core.wanted import Endpoint, Wanted
 from everleaf.orchestrator import Orchestrator
 from everleaf.pipeline import Pipeline
 from everleaf.pki.certificates import split
 from everleaf.pki.keys import OpensslKeys
+from everleaf.ports import Concern, Solver
 from everleaf.report import Report
 from everleaf.stages import STAGES
 from everleaf.store.shelf import DiskShelf
 from everleaf.store.sqlite import SqliteStore
 from everleaf.system.executor import Inline
+from fakes.accounts import MemoryAccounts
 from fakes.authority import MemoryAuthority
 from fakes.clock import TurnedClock
 from fakes.edges import Edges
@@ -47,6 +50,9 @@ class Bench:
     trusts: bool = True
     published: tuple[Limit, ...] = ()
     authorities: Any = None
+    concerns: tuple[Concern, ...] = ()
+    terms: str = ""
+    rehearsals: dict[str, Rehearsed] = field(default_factory=dict)
     shelf: DiskShelf = field(init=False)
     store: SqliteStore = field(init=False)
     ca: MemoryAuthority = field(init=False)
@@ -73,12 +79,20 @@ class Bench:
     def authority(self, name: str) -> MemoryAuthority:
         return self.authorities(name) if self.authorities else self.ca
 
-    def solver(self, name: str) -> MemorySolver:
-        return MemorySolver(name, self.ca.responses)
+    def solver(self, name: str) -> Solver:
+        return MemorySolver(name, self.ca.responses, concerns=self.concerns)
+
+    def accounts(self, authority: str) -> MemoryAccounts:
+        del authority
+        return MemoryAccounts(self.terms)
+
+    def rehearsed(self, name: str) -> Rehearsed:
+        return self.rehearsals.get(name, Rehearsed())
 
     def account(self, authority: str) -> str:
         """Our account's URL, once there is one."""
-        return self.ca.url if "account" in self.ca.calls else authority
+        ca = self.authority(authority)
+        return ca.url if "account" in ca.calls else authority
 
     def limits(self, authority: str) -> tuple[Limit, ...]:
         del authority
@@ -97,8 +111,8 @@ class Bench:
         one = Wanted(
             name=name,
             identifiers=(parse(host),),
-            authority="memory",
-            solver="memory",
+            authorities=("memory",),
+            solvers=("memory",),
             terminators=terminators,
             endpoints=endpoints,
         )

@@ -78,15 +78,16 @@ class Issued:
 
 
 def authorize(one: AcmeAuthority, order: Order, solver: Solver) -> Order:
-    """Answer every pending authorization by http-01, and wait for the order's next state."""
+    """Answer every pending authorization as the solver prefers; the order's next state."""
     for url in order.authorizations:
         seen = one.authorization(url)
         if seen.status is not Status.PENDING:
             continue
-        (challenge,) = [each for each in seen.challenges if each.type == "http-01"]
+        (challenge,) = [each for each in seen.challenges if each.type == solver.types[0]]
         trace = solver.trace(seen.identifier, challenge)
         solver.present(trace, challenge)
         try:
+            solver.settle([(trace, challenge)])
             one.answer(challenge.url)
             until(
                 f"the authorization of {seen.identifier} is decided",

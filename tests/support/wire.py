@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from everleaf.ca.account import AccountFiles
 from everleaf.ca.authority import AcmeAuthority
+from everleaf.ca.binding import Binding
 from everleaf.errors import EndOfTimeError
 
 
@@ -44,6 +46,9 @@ class MemoryAccounts:
 
     key: bytes | None = field(default=None, repr=False)
     url: str | None = None
+    agreed: str = ""
+    following: bytes | None = field(default=None, repr=False)
+    retired: datetime | None = None
 
     def load(self) -> tuple[bytes | None, str | None]:
         return self.key, self.url
@@ -51,18 +56,40 @@ class MemoryAccounts:
     def save_key(self, key_pem: bytes) -> None:
         self.key = key_pem
 
-    def save_url(self, url: str) -> None:
+    def save_url(self, url: str, terms: str = "") -> None:
         self.url = url
+        self.agreed = terms or self.agreed
+
+    def terms(self) -> str:
+        return self.agreed
+
+    def next_key(self) -> bytes | None:
+        return self.following
+
+    def save_next_key(self, key_pem: bytes) -> None:
+        self.following = key_pem
+
+    def take_next_key(self) -> None:
+        self.key, self.following = self.following, None
+
+    def drop_next_key(self) -> None:
+        self.following = None
+
+    def retire(self, at: datetime) -> None:
+        self.key = self.url = self.following = None
+        self.agreed, self.retired = "", at
 
 
 def adapter(
     directory: str,
     ca_file: Path,
     *,
-    accounts: MemoryAccounts | None = None,
+    accounts: AccountFiles | None = None,
     clock: Turning | None = None,
     contact: tuple[str, ...] = (),
     agreed: bool = True,
+    binding: Binding | None = None,
+    proxy: str | None = None,
 ) -> AcmeAuthority:
     """The real adapter, pointed at a server of the test."""
     return AcmeAuthority(
@@ -73,4 +100,6 @@ def adapter(
         terms_of_service_agreed=agreed,
         accounts=accounts or MemoryAccounts(),
         clock=clock or Turning(),
+        binding=binding,
+        proxy=proxy,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin
 
+from everleaf.ca.links import targets
 from everleaf.errors import AuthorityError
 
 _LONGEST_WAIT = timedelta(days=366)
@@ -17,11 +18,18 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. Header names are in lower case; `url` is where it came from."""
+    """What came back.
+
+    Attributes:
+        url: where it came from.
+        headers: by name in lower case; of a name that stands there twice the last.
+        links: all values of `Link`.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
     body: bytes = field(default=b"", repr=False)
 
     def date(self) -> datetime | None:
@@ -69,6 +77,15 @@ class Answer:
             return urljoin(self.url, url)
         except ValueError as error:
             raise malformed(self, doing, f"{url[:200]!r} is no URL") from error
+
+    def linked(self, relation: str, doing: str) -> tuple[str, ...]:
+        """URLs of its links of one relation, each once, in order (RFC 8288).
+
+        Raises:
+            AuthorityError: one is no URL.
+        """
+        found = (self.absolute(one, doing) for one in targets(self.links, relation))
+        return tuple(dict.fromkeys(found))
 
     def retry_at(self, now: datetime) -> datetime | None:
         """`Retry-After` as a time: RFC 9110, section 10.2.3.

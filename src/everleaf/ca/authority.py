@@ -1,16 +1,20 @@
 """The port `Authority` over ACME: each method is one request and what its answer means."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from everleaf.ca import orders, renewalinfo
 from everleaf.ca.account import Account, AccountFiles
+from everleaf.ca.accounts import AcmeAccounts
 from everleaf.ca.answer import Answer as HttpAnswer
 from everleaf.ca.answer import malformed
+from everleaf.ca.binding import Binding
 from everleaf.ca.problem import is_kind
+from everleaf.ca.profiles import not_offered
 from everleaf.ca.quirks import look_again
+from everleaf.ca.revocation import revoke
 from everleaf.ca.session import JSON, PEM_CHAIN, Effect, Post, Session
 from everleaf.core.identifiers import Identifier
 from everleaf.core.window import Answer
@@ -19,6 +23,7 @@ from everleaf.ports import Authorization, Clock, Order
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _DOWNLOAD = "hand out the certificate"
+_MOST_CHAINS = 16
 
 
 class AcmeAuthority:
@@ -34,6 +39,8 @@ class AcmeAuthority:
         terms_of_service_agreed: bool,
         accounts: AccountFiles,
         clock: Clock,
+        binding: Binding | None = None,
+        proxy: str | None = None,
     ) -> None:
         """Nothing is read or connected yet.
 
@@ -45,17 +52,22 @@ class AcmeAuthority:
             terms_of_service_agreed: only then is the agreement sent.
             accounts: keeps key and URL of the account.
             clock: the run's.
+            binding: to an account that was opened elsewhere (section 7.3.4).
+            proxy: as in `http://host:port`, with credentials where it asks for them; empty: none;
+                None: the environment's.
         """
         self.name = name
         self._url = directory
         self._clock = clock
-        self._session = Session(directory, clock=clock, ca_file=ca_file)
+        self._session = Session(directory, clock=clock, ca_file=ca_file, proxy=proxy)
         self._account = Account(
             self._session,
             accounts,
             contact=contact,
             terms_of_service_agreed=terms_of_service_agreed,
+            binding=binding,
         )
+        self.accounts = AcmeAccounts(self._session, self._account, accounts, clock)
 
     def account(self) -> str:
         """The account's URL; found by its key, or created."""
@@ -73,17 +85,39 @@ class AcmeAuthority:
         """Ask for the window, unauthenticated (RFC 9773, section 4.1). Never raises."""
         return renewalinfo.ask(self._session, cert_id, self._clock)
 
-    def new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
+    def profiles(self) -> Mapping[str, str]:
+        """The profiles that the directory offers, with their descriptions."""
+        return self._session.directory().profiles
+
+    def identities(self) -> tuple[str, ...]:
+        """The names by which CAA records may allow it (`caaIdentities`, section 9.7.6)."""
+        return self._session.directory().caa_identities
+
+    def new_order(
+        self, identifiers: Sequence[Identifier], replaces: str | None, profile: str = ""
+    ) -> Order:
         """Place an order (RFC 8555, section 7.4); `replaces` is left out where there is no ARI.
 
         Sent once: after a lost answer an order may stand there, pending, of which we know nothing.
+
+        Raises:
+            AuthorityError: a refusal; the operator's to mend where it is the profile.
         """
         doing = "place an order"
         directory = self._session.directory()
+        if profile and profile not in directory.profiles:
+            raise not_offered(profile, directory.profiles, self._url)
         payload: dict[str, object] = {"identifiers": orders.wire(identifiers)}
         if replaces is not None and directory.renewal_info is not None:
             payload["replaces"] = replaces
-        answer = self._post(directory.new_order, payload, doing, Effect.CREATE)
+        if profile:
+            payload["profile"] = profile
+        try:
+            answer = self._post(directory.new_order, payload, doing, Effect.CREATE)
+        except AuthorityError as error:
+            if not is_kind(error, "invalidProfile"):
+                raise
+            raise not_offered(profile, directory.profiles, self._url, error) from error
         return self._order(answer, answer.location(doing), doing)
 
     def order(self, url: str) -> Order:
@@ -96,7 +130,7 @@ class AcmeAuthority:
         answer = self._post(url, None, "show an authorization")
         now = self._clock.now()
         again = look_again(self._url, answer.retry_at(now), now)
-        return orders.authorization(answer, url, self._account.signer().thumbprint, again)
+        return orders.authorization(answer, url, self._account.signer(), again)
 
     def answer(self, challenge_url: str) -> None:
         """Say that the challenge's response is in place (section 7.5.1).
@@ -131,6 +165,16 @@ class AcmeAuthority:
             raise malformed(answer, _DOWNLOAD, f"it is no PEM chain: {answer.excerpt()!r}")
         return answer.body
 
+    def alternates(self, url: str) -> tuple[bytes, ...]:
+        """Download the other chains of the same certificate, PEM, in the order of their links."""
+        answer = self._post(url, None, _DOWNLOAD, accept=PEM_CHAIN)
+        others = [one for one in answer.linked("alternate", _DOWNLOAD) if one != url]
+        return tuple(self.certificate(one) for one in others[:_MOST_CHAINS])
+
+    def revoke(self, leaf: bytes, reason: int, key: bytes | None = None) -> None:
+        """Revoke a certificate (DER; section 7.6); already revoked: nothing to do."""
+        revoke(self._session, self._account, leaf, reason, key)
+
     def _order(self, answer: HttpAnswer, url: str, doing: str) -> Order:
         now = self._clock.now()
         return orders.order(answer, url, doing, look_again(self._url, answer.retry_at(now), now))
@@ -143,12 +187,5 @@ class AcmeAuthority:
         effect: Effect = Effect.NONE,
         accept: str = JSON,
     ) -> HttpAnswer:
-        """A request signed for the account; opened again once where the authority forgot it."""
         post = Post(url=url, payload=payload, doing=doing, effect=effect, accept=accept)
-        signer = self._account.signer()
-        try:
-            return self._session.post(post, signer)
-        except AuthorityError as error:
-            if not is_kind(error, "accountDoesNotExist"):
-                raise
-        return self._session.post(post, self._account.open_again(signer))
+        return self._account.post(lambda _: post)

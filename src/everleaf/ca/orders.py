@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from everleaf.ca.answer import Answer, malformed
+from everleaf.ca.jws import Signer
 from everleaf.ca.problem import parse as parse_problem
 from everleaf.core.identifiers import Identifier, Kind
 from everleaf.errors import Problem
 from everleaf.ports import Authorization, Challenge, Order, Status
 
-# Their response is the token and the key's thumbprint: RFC 8555, section 8.1; RFC 8737, section 3.
-_WITH_TOKEN = ("http-01", "dns-01", "tls-alpn-01")
+# Their response is the token and the key's thumbprint: RFC 8555, section 8.1; RFC 8737, section 3;
+# draft-ietf-acme-dns-account-label, section 3.
+_WITH_TOKEN = ("http-01", "dns-01", "tls-alpn-01", "dns-account-01")
+_PERSIST = "dns-persist-01"
+_MOST_ISSUERS, _LONGEST_ISSUER = 10, 253
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -42,9 +46,12 @@ def order(answer: Answer, url: str, doing: str, retry_at: datetime | None) -> Or
 
 
 def authorization(
-    answer: Answer, url: str, thumbprint: str, retry_at: datetime | None
+    answer: Answer, url: str, signer: Signer, retry_at: datetime | None
 ) -> Authorization:
     """Read an authorization; kinds of challenge that we do not know stay, or are left out.
+
+    Args:
+        signer: stands for our account, with its URL.
 
     Raises:
         AuthorityError: it is none.
@@ -57,13 +64,13 @@ def authorization(
         url=url,
         identifier=reader.identifier(body.get("identifier")),
         status=reader.status(body),
-        challenges=tuple(_challenges(items, thumbprint, reader)),
+        challenges=tuple(_challenges(items, signer, reader)),
         wildcard=body.get("wildcard") is True,
         retry_at=retry_at,
     )
 
 
-def _challenges(items: Sequence[object], thumbprint: str, reader: "_Reader") -> Iterator[Challenge]:
+def _challenges(items: Sequence[object], signer: Signer, reader: "_Reader") -> Iterator[Challenge]:
     for one in items:
         if not isinstance(one, dict) or not isinstance(one.get("type"), str):
             continue
@@ -79,9 +86,24 @@ def _challenges(items: Sequence[object], thumbprint: str, reader: "_Reader") -> 
             url=reader.url(one.get("url")),
             status=reader.status(one),
             token=str(token) if has_token else "",
-            key_authorization=f"{token}.{thumbprint}" if has_token else "",
+            key_authorization=f"{token}.{signer.thumbprint}" if has_token else "",
+            account=signer.kid or "",
+            issuers=_issuers(one) if kind == _PERSIST else (),
             problem=_problem(one.get("error")),
         )
+
+
+def _issuers(challenge: Mapping[str, object]) -> tuple[str, ...]:
+    """draft-ietf-acme-dns-persist, section 3.1, which has spelt the field in two ways.
+
+    A challenge that breaks its rules must not be answered: it has none.
+    """
+    names = challenge.get("issuer-domain-names", challenge.get("issuerDomainNames"))
+    if not isinstance(names, list) or len(names) > _MOST_ISSUERS:
+        return ()
+    found = tuple(one.lower().rstrip(".") for one in names if isinstance(one, str))
+    good = all(0 < len(one) <= _LONGEST_ISSUER and one.isascii() for one in found)
+    return found if good and len(found) == len(names) else ()
 
 
 def _problem(value: object) -> Problem | None:

@@ -8,21 +8,24 @@ from http import HTTPStatus
 from typing import Any
 
 from everleaf.ca.answer import Answer
+from everleaf.ca.links import targets
 from everleaf.ca.quirks import is_narrow
 from everleaf.ca.wire import Again, LostError
 from everleaf.errors import Actor, AuthorityError, Problem, Subproblem
 
 PREFIX = "urn:ietf:params:acme:error:"
 _BLANK = "about:blank"  # RFC 7807, section 4.2: nothing beyond the status
+_USER_ACTION = "userActionRequired"
 
 # Error types (RFC 8555, section 6.7) that are not the authority's to mend: who, and how.
 _OTHERS: dict[str, tuple[Actor, str]] = {
     "accountDoesNotExist": (Actor.OPERATOR, "The authority does not know the account's key"),
     "badPublicKey": (Actor.OPERATOR, "Choose another key_type"),
+    "badRevocationReason": (Actor.OPERATOR, "Give another reason"),
     "caa": (Actor.OPERATOR, "Allow this authority in the name's CAA records"),
     "externalAccountRequired": (
         Actor.OPERATOR,
-        "External account binding is not supported yet; choose another authority",
+        "Set `external_account` for this authority",
     ),
     "invalidContact": (Actor.OPERATOR, "Correct the authority's `contact`"),
     "rateLimited": (Actor.AUTHORITY, "It is tried again when the authority allows it"),
@@ -35,7 +38,7 @@ _OTHERS: dict[str, tuple[Actor, str]] = {
         Actor.OPERATOR,
         "Take the name out of the certificate, or choose another authority",
     ),
-    "userActionRequired": (Actor.OPERATOR, "Do what the authority asks for"),
+    _USER_ACTION: (Actor.OPERATOR, "Do what the authority asks for"),
 }
 
 
@@ -99,6 +102,8 @@ def refusal(answer: Answer, doing: str, now: datetime) -> AuthorityError:
     """The error for a refusal: the document whole, and `Retry-After` as a time."""
     problem = problem_of(answer)
     actor, remedy = _OTHERS.get(problem.kind, (Actor.AUTHORITY, ""))
+    if problem.kind == _USER_ACTION and (page := _page(answer, doing)):
+        remedy += f": {page}"
     error = AuthorityError(
         f"the authority refused to {doing}",
         code="authority-refused",
@@ -112,6 +117,12 @@ def refusal(answer: Answer, doing: str, now: datetime) -> AuthorityError:
     if error.limited:
         _amend(error, code="rate-limited", what=f"the authority limits us: cannot {doing} now")
     return error
+
+
+def _page(answer: Answer, doing: str) -> str:
+    """Where a person is to go, or what to read: RFC 8555, section 7.3.3."""
+    instance = _text(answer.document(doing).get("instance"))
+    return instance or next(iter(targets(answer.links, "terms-of-service")), "")
 
 
 def unavailable(answer: Answer, doing: str, now: datetime) -> LostError:

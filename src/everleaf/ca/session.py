@@ -79,11 +79,18 @@ class Session:
     `skew`: the authority's clock minus ours, by its last answer that had a `Date`.
     """
 
-    def __init__(self, directory_url: str, *, clock: Clock, ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory_url: str,
+        *,
+        clock: Clock,
+        ca_file: Path | None = None,
+        proxy: str | None = None,
+    ) -> None:
         """Nothing is fetched yet."""
         self._url = directory_url
         self._clock = clock
-        self._wire = Wire(clock, ca_file)
+        self._wire = Wire(clock, ca_file, proxy)
         self._nonces: deque[str] = deque(maxlen=_NONCES_KEPT)
         self._directory: Directory | None = None
         self.skew: timedelta | None = None

@@ -1,13 +1,12 @@
 """HTTP exchanges with one authority: connections, trust, time limits and sizes."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from threading import Lock
-from urllib.parse import unquote
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import (
@@ -16,13 +15,13 @@ from urllib3.exceptions import (
     LocationValueError,
     NewConnectionError,
     ProxyError,
-    ProxySchemeUnknown,
     SSLError,
 )
-from urllib3.util import Timeout, parse_url
+from urllib3.util import Timeout, Url, parse_url
 
 from everleaf import __version__
 from everleaf.ca.answer import Answer
+from everleaf.ca.proxy import choose, connections
 from everleaf.errors import AuthorityError, EndOfTimeError, OperatorError, UnreachableError
 from everleaf.ports import Clock
 
@@ -32,6 +31,7 @@ _READ = 30.0
 _WHOLE = 120.0
 _LARGEST_BODY = 1 << 20
 _CHUNK = 1 << 16
+_REFUSED = re.compile(r"Tunnel connection failed: 4\d\d")  # http.client's words
 _KEPT = 8  # connections; more at once are opened and not kept
 
 
@@ -71,13 +71,15 @@ class Wire:
     finalize and each challenge: where that cannot be opened, nothing was sent.
     """
 
-    def __init__(self, clock: Clock, ca_file: Path | None) -> None:
+    def __init__(self, clock: Clock, ca_file: Path | None, proxy: str | None = None) -> None:
         """Nothing is opened or read yet.
 
         Args:
             clock: gives the run's deadline.
             ca_file: trust for the authority's own TLS, PEM; None: the system's.
+            proxy: URL; empty: none; None: the environment's.
         """
+        self._proxy = proxy
         self._clock = clock
         self._ca_file = ca_file
         self._trust: ssl.SSLContext | None = None
@@ -90,7 +92,7 @@ class Wire:
         Raises:
             LostError: no whole answer came.
             AuthorityError: the URL is none, or the answer is too large.
-            OperatorError: `ca_file` or the proxy in the environment is of no use.
+            OperatorError: `ca_file` or the proxy is of no use.
             EndOfTimeError: the run's deadline has passed.
         """
         left = self._clock.remaining().total_seconds()
@@ -125,8 +127,13 @@ class Wire:
             response.close()
             raise
         response.release_conn()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(url=request.url, status=response.status, headers=headers, body=body)
+        return Answer(
+            url=request.url,
+            status=response.status,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            links=tuple(response.headers.getlist("link")),
+            body=body,
+        )
 
     def _read(self, response: urllib3.BaseHTTPResponse, url: str) -> bytes:
         body = b""
@@ -144,15 +151,18 @@ class Wire:
         return body
 
     def _manager(self, request: Request) -> urllib3.PoolManager:
-        proxy = _proxy(request.url)
+        proxy = choose(_parts(request.url), self._proxy)
         with self._mutex:
             if self._trust is None:
                 self._trust = _trust(self._ca_file)
             if request.fresh:
-                return _new_manager(proxy, self._trust)
+                return self._new_manager(proxy, self._trust)
             if proxy not in self._managers:
-                self._managers[proxy] = _new_manager(proxy, self._trust)
+                self._managers[proxy] = self._new_manager(proxy, self._trust)
             return self._managers[proxy]
+
+    def _new_manager(self, proxy: str, trust: ssl.SSLContext) -> urllib3.PoolManager:
+        return connections(proxy, trust, kept=_KEPT, configured=self._proxy is not None)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
@@ -167,33 +177,14 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
         ) from error
 
 
-def _proxy(url: str) -> str:
-    """The proxy that the environment names for a URL; empty: none."""
+def _parts(url: str) -> Url:
     try:
         parts = parse_url(url)
     except LocationValueError as error:
         raise _no_url(url) from error
     if parts.scheme not in ("https", "http") or not parts.host:
         raise _no_url(url)
-    named = getproxies().get(parts.scheme, "")
-    if not named or proxy_bypass(parts.host.strip("[]")):
-        return ""
-    return named if "://" in named else f"http://{named}"
-
-
-def _new_manager(proxy: str, trust: ssl.SSLContext) -> urllib3.PoolManager:
-    if not proxy:
-        return urllib3.PoolManager(maxsize=_KEPT, ssl_context=trust)
-    credentials = parse_url(proxy).auth
-    headers = urllib3.make_headers(proxy_basic_auth=unquote(credentials)) if credentials else None
-    try:
-        return urllib3.ProxyManager(proxy, maxsize=_KEPT, ssl_context=trust, proxy_headers=headers)
-    except ProxySchemeUnknown as error:
-        raise OperatorError(
-            "the proxy in the environment is neither http nor https",
-            code="bad-proxy",
-            remedy="Correct HTTPS_PROXY",
-        ) from error
+    return parts
 
 
 def _no_url(url: str) -> AuthorityError:
@@ -211,7 +202,15 @@ def _lost(url: str, error: HTTPError) -> LostError:
             again=Again.NONE,
             remedy="Name what to trust in the authority's ca_file, or see who answers there",
         )
-    never_left = isinstance(error, NewConnectionError | ConnectTimeoutError | ProxyError)
+    if isinstance(error, ProxyError):
+        words = _words(error)
+        return LostError(
+            f"the proxy does not carry us to the authority: {words}",
+            where=url,
+            again=Again.NONE if _REFUSED.search(words) else Again.ALL,
+            remedy="Correct the authority's `proxy` (empty: none), or see what it refuses",
+        )
+    never_left = isinstance(error, NewConnectionError | ConnectTimeoutError)
     return LostError(
         f"the authority does not answer: {_words(error)}",
         where=url,

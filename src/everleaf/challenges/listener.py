@@ -2,11 +2,26 @@
 
 from collections.abc import Sequence
 
-from everleaf.challenges.responders import OF_THIS_PROCESS, Address, NoIpv6Error, Responders
-from everleaf.challenges.tokens import safe
+from everleaf.challenges.activation import Address
+from everleaf.challenges.http_check import inspect
+from everleaf.challenges.http_exchange import HttpExchange
+from everleaf.challenges.outlook import Outlook
+from everleaf.challenges.responders import Responders
+from everleaf.challenges.tokens import WELL_KNOWN, safe
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Trace
-from everleaf.ports import Challenge
+from everleaf.ports import Challenge, Concern
+
+
+class HttpResponders(Responders[str]):
+    """Those that serve key authorizations by their tokens."""
+
+    def __init__(self) -> None:
+        super().__init__("http-01", HttpExchange)
+
+
+# A port belongs to the whole process, and so does the table of who listens where.
+OF_THIS_PROCESS = HttpResponders()
 
 
 class HttpListener:
@@ -17,12 +32,14 @@ class HttpListener:
     """
 
     types: tuple[str, ...] = ("http-01",)
+    binds_account = False
 
     def __init__(
         self,
         name: str,
         addresses: Sequence[Address],
-        responders: Responders = OF_THIS_PROCESS,
+        responders: HttpResponders = OF_THIS_PROCESS,
+        outlook: Outlook | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -30,10 +47,12 @@ class HttpListener:
             name: of the solver in the configuration.
             addresses: IP address and port of each.
             responders: shared by all that listen in this process.
+            outlook: how authorities find the responders; None: nothing is known of it.
         """
         self.name = name
         self._addresses = tuple(addresses)
         self._responders = responders
+        self._outlook = outlook
 
     def trace(self, identifier: Identifier, challenge: Challenge) -> Trace:
         """Where the response will stand: its place is the token."""
@@ -47,22 +66,20 @@ class HttpListener:
         Raises:
             OperatorError: an address cannot be listened on; then none is left open for it.
         """
-        done: list[Address] = []
-        lacking: NoIpv6Error | None = None
-        for address in self._addresses:
-            try:
-                self._responders.add(address, trace.place, challenge.key_authorization)
-                done.append(address)
-            except NoIpv6Error as error:
-                lacking = error
-            except BaseException:
-                for opened in done:
-                    self._responders.drop(opened, trace.place)
-                raise
-        if lacking and not done:
-            raise lacking
+        self._responders.everywhere(self._addresses, trace.place, challenge.key_authorization)
+
+    def settle(self, presented: Sequence[tuple[Trace, Challenge]]) -> None:
+        """Nothing to wait for: what is presented is served."""
 
     def remove(self, trace: Trace) -> None:
         """Serve it no longer; nothing where this process does not."""
-        for address in self._addresses:
-            self._responders.drop(address, trace.place)
+        self._responders.nowhere(self._addresses, trace.place)
+
+    def inspect(self, identifiers: Sequence[Identifier]) -> tuple[Concern, ...]:
+        """Open the responders for a random token, and fetch it from every published address."""
+        remedy = (
+            "Another server answers there: let it pass requests below "
+            f"{WELL_KNOWN} on to this listener, or use its document root with a solver of type "
+            '"webroot"'
+        )
+        return inspect(self, identifiers, self._outlook, remedy)

@@ -1,119 +1,131 @@
-"""The responders of this process: one an address, open while a challenge needs it."""
+"""The responders of one protocol in this process: one an address, open while it is needed."""
 
-import errno
 import socket
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Generic, TypeVar
 
-from everleaf.challenges.responder import Responder
-from everleaf.errors import MachineError, OperatorError
+from everleaf.challenges.activation import Address
+from everleaf.challenges.listening import NoIpv6Error, listen, place_of
+from everleaf.challenges.responder import Exchange, Responder
 
-Address = tuple[str, int]
+R = TypeVar("R")
 
-_BACKLOG = 128
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-_WAY_OUT = 'or answer through the web server there, with a solver of type "webroot"'
+Begin = Callable[[socket.socket, Callable[[str], R | None]], Exchange]
 
 
 @dataclass(slots=True)
-class _Post:
-    responder: Responder
-    responses: dict[str, str] = field(default_factory=dict, repr=False)
-    users: Counter[str] = field(default_factory=Counter)
+class _Response(Generic[R]):
+    holder: str
+    what: R = field(repr=False)
+    users: int = 0
 
 
-class Responders:
-    """Opens a responder with the first token for its address, and closes it with the last."""
+class _Post(Generic[R]):
+    """One address: its responses, and the responder that gives them."""
 
     def __init__(self) -> None:
-        self._posts: dict[Address, _Post] = {}
+        self.responses: dict[str, _Response[R]] = {}
+        self.responder: Responder | None = None
+
+    def find(self, key: str) -> R | None:
+        found = self.responses.get(key)
+        return found.what if found else None
+
+
+class Responders(Generic[R]):
+    """Opens a responder with the first response at its address, and closes it with the last."""
+
+    def __init__(self, challenge: str, begin: Begin[R]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            challenge: the type that is answered.
+            begin: the protocol's part for a new connection.
+        """
+        self._challenge = challenge
+        self._begin = begin
+        self._posts: dict[Address, _Post[R]] = {}
         self._mutex = Lock()
 
-    def add(self, address: Address, token: str, response: str) -> None:
-        """Serve `response` for `token` at `address`; may be asked for several times.
+    def everywhere(
+        self, addresses: Sequence[Address], key: str, response: R, holder: str = ""
+    ) -> bool:
+        """Serve `response` for `key` at all addresses, or at none.
+
+        `[::]` is left out on a machine without IPv6, where another address is named.
+
+        Returns:
+            False: another holder's response stands at one of them.
+
+        Raises:
+            OperatorError: an address cannot be listened on.
+            NoIpv6Error: this machine has no IPv6, and no other address is named.
+        """
+        done: list[Address] = []
+        lacking: NoIpv6Error | None = None
+        whole = False
+        try:
+            for address in addresses:
+                try:
+                    if not self.add(address, key, response, holder):
+                        return False
+                    done.append(address)
+                except NoIpv6Error as error:
+                    lacking = error
+            if lacking and not done:
+                raise lacking
+            whole = True
+        finally:
+            if not whole:
+                self.nowhere(done, key, holder)
+        return True
+
+    def nowhere(self, addresses: Sequence[Address], key: str, holder: str = "") -> None:
+        """Serve it no longer at any of them."""
+        for address in addresses:
+            self.drop(address, key, holder)
+
+    def add(self, address: Address, key: str, response: R, holder: str = "") -> bool:
+        """Serve `response` for `key` at one address; the same holder may ask several times.
 
         Raises:
             OperatorError: the address cannot be listened on.
             NoIpv6Error: this machine has no IPv6.
         """
         with self._mutex:
-            post = self._posts.get(address)
-            if post is None:
-                responses: dict[str, str] = {}
-                responder = Responder(listen(address), responses.get)
-                post = self._posts[address] = _Post(responder, responses)
-            post.responses[token] = response
-            post.users[token] += 1
+            place = place_of(address)
+            post = self._posts.get(place) or _Post()
+            there = post.responses.setdefault(key, _Response(holder, response))
+            if there.holder != holder:
+                return False
+            there.what = response
+            there.users += 1
+            # Opened when the response is there: somebody may be waiting for it already.
+            if post.responder is None:
+                post.responder = self._open(address, post)
+                self._posts[place] = post
+            return True
 
-    def drop(self, address: Address, token: str) -> None:
-        """Serve `token` no longer, once each who asked for it says so; unknown ones are fine."""
+    def _open(self, address: Address, post: _Post[R]) -> Responder:
+        begin = self._begin
+        return Responder(
+            listen(address, self._challenge), lambda connection: begin(connection, post.find)
+        )
+
+    def drop(self, address: Address, key: str, holder: str = "") -> None:
+        """Serve it no longer, once each who asked for it says so; unknown ones are fine."""
         with self._mutex:
-            post = self._posts.get(address)
-            if post is None or not post.users[token]:
+            place = place_of(address)
+            post = self._posts.get(place)
+            there = post.responses.get(key) if post else None
+            if post is None or there is None or there.holder != holder:
                 return
-            post.users[token] -= 1
-            if post.users[token]:
+            there.users -= 1
+            if there.users:
                 return
-            del post.users[token], post.responses[token]
-            if not post.responses:
-                del self._posts[address]
+            del post.responses[key]
+            if not post.responses and post.responder is not None:
+                del self._posts[place]
                 post.responder.close()
-
-
-# A port belongs to the whole process, and so does the table of who listens where.
-OF_THIS_PROCESS = Responders()
-
-
-class NoIpv6Error(MachineError):
-    """This machine has no IPv6."""
-
-
-def listen(address: Address) -> socket.socket:
-    """A listening socket at an IPv4 or IPv6 address, which is never both at once.
-
-    Raises:
-        OperatorError: the port is taken, or not allowed; the address is not this machine's.
-        NoIpv6Error: this machine has no IPv6.
-    """
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    listening = None
-    try:
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        if listening is not None:
-            listening.close()
-        raise _cannot(address, error) from error
-    return listening
-
-
-def _cannot(address: Address, error: OSError) -> OperatorError | NoIpv6Error:
-    host, port = address
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if host == "::" and error.errno in _NO_IPV6:
-        return NoIpv6Error("this machine has no IPv6", code="no-ipv6", where=where)
-    if error.errno == errno.EADDRINUSE:
-        return OperatorError(
-            "the port for http-01 is taken by another process",
-            code="port-taken",
-            where=where,
-            remedy=f"`ss -ltnp 'sport = :{port}'` shows which; end it, {_WAY_OUT}",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return OperatorError(
-            "listening for http-01 is not allowed",
-            code="port-forbidden",
-            where=where,
-            remedy=f"Run as root or with CAP_NET_BIND_SERVICE, {_WAY_OUT}",
-        )
-    return OperatorError(
-        f"cannot listen for http-01: {error.strerror or error}",
-        code="cannot-listen",
-        where=where,
-        remedy=f"Name addresses of this machine in the solver's `listen`, {_WAY_OUT}",
-    )

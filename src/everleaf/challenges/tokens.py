@@ -3,19 +3,40 @@
 import re
 
 from everleaf.errors import AuthorityError
+from everleaf.ports import Challenge, Status
+from everleaf.system.randomness import SystemRandomness
 
 WELL_KNOWN = "/.well-known/acme-challenge/"
+OF_A_CHECK = "everleaf-check-"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
+def is_safe(token: str) -> bool:
+    """Whether it has only characters of base64url: so it names no other path."""
+    return _TOKEN.fullmatch(token) is not None
+
+
 def safe(token: str) -> str:
-    """The token, which has only characters of base64url: so it names no other path.
+    """The token, which has only characters of base64url.
 
     Raises:
         AuthorityError: it has others.
     """
-    if not _TOKEN.fullmatch(token):
+    if not is_safe(token):
         raise AuthorityError(
             f"the challenge's token {token[:80]!r} is not base64url", code="bad-token"
         )
     return token
+
+
+def random_challenge(kind: str) -> Challenge:
+    """A challenge that no authority asked for, to see whether a response arrives."""
+    dice = SystemRandomness()
+    token = OF_A_CHECK + dice.token(16)
+    return Challenge(
+        type=kind,
+        url="",
+        status=Status.PENDING,
+        token=token,
+        key_authorization=f"{token}.{dice.token(32)}",
+    )

@@ -2,17 +2,21 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from everleaf.challenges.tokens import WELL_KNOWN, safe
+from everleaf.challenges.http_check import inspect
+from everleaf.challenges.outlook import Outlook
+from everleaf.challenges.tokens import OF_A_CHECK, WELL_KNOWN, safe
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Trace
 from everleaf.errors import OperatorError
-from everleaf.ports import Challenge
+from everleaf.ports import Challenge, Concern
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STALE = 600.0  # seconds; no check takes as long
 
 
 class Webroot:
@@ -23,16 +27,19 @@ class Webroot:
     """
 
     types: tuple[str, ...] = ("http-01",)
+    binds_account = False
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, outlook: Outlook | None = None) -> None:
         """Nothing is written yet.
 
         Args:
             name: of the solver in the configuration.
             path: the document root.
+            outlook: how authorities find the web server; None: nothing is known of it.
         """
         self.name = name
         self._path = path
+        self._outlook = outlook
         self._folder = path / WELL_KNOWN.strip("/")
 
     def trace(self, identifier: Identifier, challenge: Challenge) -> Trace:
@@ -65,6 +72,11 @@ class Webroot:
                 where=str(place),
                 remedy="Give everleaf's user the right to write there",
             ) from error
+        if place.name.startswith(OF_A_CHECK):
+            _sweep(place)
+
+    def settle(self, presented: Sequence[tuple[Trace, Challenge]]) -> None:
+        """Nothing to wait for: what is presented can be read."""
 
     def remove(self, trace: Trace) -> None:
         """Remove exactly that file, in whichever process it was written.
@@ -88,12 +100,30 @@ class Webroot:
                 remedy="Remove it by hand",
             ) from error
 
+    def inspect(self, identifiers: Sequence[Identifier]) -> tuple[Concern, ...]:
+        """Write a random response, and fetch it from every published address."""
+        remedy = (
+            f"Let the web server there answer requests below {WELL_KNOWN} with the files of "
+            f"{self._folder}"
+        )
+        return inspect(self, identifiers, self._outlook, remedy)
+
 
 def _make(folder: Path) -> None:
     """A folder that the web server may enter, whatever the umask; one that is there stays."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(_FOLDER_MODE)
         folder.chmod(_FOLDER_MODE)
+
+
+def _sweep(mine: Path) -> None:
+    """Remove what killed processes left of their checks, told by the clock of the file system."""
+    with contextlib.suppress(OSError):
+        now = mine.stat().st_mtime
+        for pattern in (f"{OF_A_CHECK}*", f".{OF_A_CHECK}*.new"):
+            for other in mine.parent.glob(pattern):
+                if now - other.lstat().st_mtime > _STALE:
+                    other.unlink(missing_ok=True)
 
 
 def _scratch(place: Path) -> Path:

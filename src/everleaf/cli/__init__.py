@@ -23,7 +23,11 @@ _COMMANDS = {
     "confirm": "Look from outside only.",
     "history": "What happened.",
     "placeholder": "A self-signed version, so that a server can start for the first time.",
+    "revoke": "Have a certificate revoked; it is then due at once.",
+    "account": "Show or change our account at an authority.",
+    "records": "The DNS records that dns-persist-01 needs, to be set once.",
     "forget": "Remove a certificate that is no longer configured.",
+    "respond": "Answer http-01 for other machines, from a directory that they share.",
     "config": "Check, describe or begin the configuration.",
     "demo": "Issue, install, reload, confirm and renew, all on this machine.",
 }

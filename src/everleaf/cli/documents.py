@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from everleaf.core.job import Job
+from everleaf.core.job import Job, Venue
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.schedule import times
 from everleaf.core.standing import Observation
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
-from everleaf.ports import Event
+from everleaf.ports import AccountFacts, Event
 from everleaf.report import Report
 
 VERSION = 1
@@ -80,13 +80,23 @@ def renewal(job: Job) -> Document:
         "emergency": moment(life.emergency) if life else None,
         "end": moment(life.end) if life else None,
         "wake_interval": int(job.wake.total_seconds()),
+        **venue(job, job.venue_in_use()),
+        "authorities": [{"name": one.authority, **venue(job, one)} for one in job.venues],
+    }
+
+
+def venue(job: Job, one: Venue) -> Document:
+    """What holds an order at one authority."""
+    held = job.hold(one)
+    return {
         "backoff": {
-            "failures": job.attempts.failures,
-            "last": moment(job.attempts.last),
-            "until": moment(job.backoff()),
+            "failures": one.attempts.failures,
+            "last": moment(one.attempts.last),
+            "until": moment(job.backoff(one)),
         },
-        "limited_until": moment(job.limited_until),
-        "turn": moment(job.turn.at) if job.turn and job.turn.why else None,
+        "limited_until": moment(one.limited_until),
+        "turn": moment(one.turn.at) if one.turn and one.turn.why else None,
+        "held": held.why if held else None,
     }
 
 
@@ -102,6 +112,16 @@ def plan(job: Job, looks: dict[Stage, Look]) -> Document:
         "next_stage": first[0].value if first else None,
         "stages": {stage.value: seen(one) for stage, one in looks.items()},
         "renewal": renewal(job),
+        "rehearsal": rehearsal(job),
+    }
+
+
+def rehearsal(job: Job) -> Document:
+    """Whether a rehearsal is a condition, and whether one has passed for what is wanted now."""
+    return {
+        "required": job.wanted.rehearse,
+        "passed": job.wanted.rehearse and job.rehearsed == job.wanted.ask,
+        "exempt": job.exempt or None,
     }
 
 
@@ -136,6 +156,8 @@ def status(job: Job) -> Document:
             "serial": live.serial,
             "authority": live.authority or None,
             "placeholder": live.placeholder,
+            "profile": live.profile or None,
+            "revoked_at": moment(live.revoked_at),
             "not_before": moment(live.not_before),
             "not_after": moment(live.not_after),
             "earliest_end": moment(live.earliest_end),
@@ -205,4 +227,17 @@ def event(one: Event) -> Document:
         "stage": one.stage,
         "what": one.what,
         "detail": dict(one.detail),
+    }
+
+
+def account(name: str, facts: AccountFacts) -> Document:
+    """Our account at one authority."""
+    return {
+        "authority": name,
+        "url": facts.url,
+        "status": facts.status,
+        "contact": list(facts.contact),
+        "thumbprint": facts.thumbprint,
+        "terms_of_service": facts.terms or None,
+        "terms_of_service_agreed": facts.agreed or None,
     }

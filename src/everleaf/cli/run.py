@@ -11,7 +11,7 @@ from everleaf.cli import FAILING, WRONG, Context, console, documents, session
 from everleaf.config.settings import Settings
 from everleaf.errors import EndOfTimeError, LockedError
 from everleaf.orchestrator import Orchestrator
-from everleaf.rehearsal import rehearse
+from everleaf.rehearsal import Rehearsal
 from everleaf.report import Report
 from everleaf.system.clock import SystemClock
 
@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 0.5, 60.0  # seconds between looks whether another run has
 @click.command("run")
 @click.argument("names", nargs=-1)
 @click.option(
-    "--dry-run", is_flag=True, help="Order, validate and verify at the staging authority."
+    "--dry-run", is_flag=True, help="Rehearse at the staging authority; nothing live is touched."
 )
 @click.option("--force", is_flag=True, help="Override being due and our own back-off.")
 @click.option("--poll-now", is_flag=True, help="Ask for renewal information now; not for timers.")
@@ -85,12 +85,13 @@ class _Asked:
                 deadline=self.deadline or settings.deadline,
                 jobs=self.jobs,
                 listener=listener,
-                rehearsal=self.dry_run,
+                rehearsing=self.dry_run,
             )
             with session.stoppable(tools), tools.lock.held():
                 if self.dry_run:
-                    rehearsal = session.rehearsal_of(settings, tools, picked)
-                    return settings, rehearse(rehearsal, picked)
+                    pipeline = session.rehearsal_of(settings, tools, picked)
+                    live = session.tools_for(self.context, settings, reading=True).shelf
+                    return settings, Rehearsal(pipeline, live).run(picked)
                 pipeline = session.pipeline_of(
                     settings, tools, force=self.force, waits_until=waits_until
                 )

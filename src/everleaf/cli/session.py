@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from everleaf.cli.faults import show
 from everleaf.config.loading import load
 from everleaf.config.settings import Settings
 from everleaf.pipeline import Pipeline
+from everleaf.rehearsal import staged
 from everleaf.stages import REHEARSAL, STAGES
 
 
@@ -80,7 +80,7 @@ def rehearsal_of(settings: Settings, tools: Workshop, names: Sequence[str]) -> P
         OperatorError: an authority has none.
     """
     wanted = {
-        name: replace(one, authority=tools.staging_of(one.authority))
+        name: staged(one, tools.staging_of(one.authorities[0]))
         for name in names
         for one in (settings.certificates[name],)
     }

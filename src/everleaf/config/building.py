@@ -4,7 +4,7 @@ import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 from everleaf.config import authorities, hooks, schema
 from everleaf.config.documents import Parsed
@@ -13,15 +13,13 @@ from everleaf.config.report import Report
 from everleaf.config.settings import (
     AlertSettings,
     AuthoritySettings,
-    HttpListener,
+    ExternalAccount,
     TerminatorSettings,
-    Webroot,
 )
 from everleaf.config.values import address_port, duration
 from everleaf.core.limits import Kind, Limit
 
 _MINUTE, _LONGEST_SPAN = timedelta(minutes=1), timedelta(days=31)
-_LISTEN = ("0.0.0.0:80", "[::]:80")
 
 
 def absolute(text: str, file: Path) -> Path:
@@ -92,8 +90,8 @@ def _authority(name: str, table: schema.AuthorityTable, report: Report) -> Autho
         shorthands = ", ".join(authorities.KNOWN)
         remedy = f'add directory = "https://…", or use a known name: {shorthands}'
         report.add(key, f"{name!r} is not known and has no directory", remedy)
-    if known and known.binding:
-        remedy = "choose another authority: external account binding comes with a later version"
+    if known and known.binding and table.external_account is None:
+        remedy = 'add external_account = { kid = "…", hmac_key = { file = "…" } }, as it gave you'
         report.add(key, f"{name} binds accounts to an outside account", remedy)
     if known and not table.terms_of_service_agreed:
         remedy = "read them, then write terms_of_service_agreed = true"
@@ -116,7 +114,32 @@ def _authority(name: str, table: schema.AuthorityTable, report: Report) -> Autho
         contact=tuple(table.contact),
         terms_of_service_agreed=table.terms_of_service_agreed,
         limits=_limits(table, known, key, report),
+        external_account=_external(table.external_account, key, report),
+        proxy=_proxy(table.proxy, (*key, "proxy"), report),
     )
+
+
+def _external(
+    table: schema.BindingTable | None, key: Key, report: Report
+) -> ExternalAccount | None:
+    from everleaf.config.secret_tables import secret
+
+    if table is None:
+        return None
+    place = (*key, "external_account", "hmac_key")
+    return ExternalAccount(kid=table.kid, hmac_key=secret(table.hmac_key, place, report))
+
+
+def _proxy(text: str | None, key: Key, report: Report) -> str | None:
+    if text:
+        found = urlsplit(text)
+        if found.scheme not in ("http", "https") or not found.hostname:
+            remedy = 'write "http://host:port", or "" for none'
+            report.add(key, "this is no proxy's URL", remedy)
+        if found.password:
+            remedy = "use a proxy that asks for none, or name it in the environment of the run"
+            report.add(key, "a password does not belong into the configuration", remedy)
+    return text
 
 
 def _limits(
@@ -166,43 +189,6 @@ def _pem(text: str | None, key: Key, report: Report) -> Path | None:
     return path
 
 
-def all_solvers(parsed: Parsed) -> dict[str, HttpListener | Webroot]:
-    """The solvers of the file."""
-    found: dict[str, HttpListener | Webroot] = {}
-    for name, table in parsed.named["solvers"].items():
-        if table is not None:
-            one = _solver(name, table, parsed.report)
-            if one is not None:
-                found[name] = one
-    return found
-
-
-def _solver(name: str, table: Any, report: Report) -> HttpListener | Webroot | None:
-    key: Key = ("solvers", name)
-    if table.type == "webroot":
-        if table.listen is not None:
-            report.add((*key, "listen"), "a webroot does not listen", "remove it, or use http-01")
-        if table.path is None:
-            report.add(key, "a webroot needs its path", 'add path = "/var/www/html"')
-            return None
-        path = absolute(table.path, report.file)
-        if not path.is_dir():
-            remedy = "create it, or name the folder that the web server serves"
-            report.add((*key, "path"), f"there is no folder {path}", remedy)
-        return Webroot(name=name, path=path)
-    if table.path is not None:
-        report.add((*key, "path"), "a listener has no path", 'remove it, or use type = "webroot"')
-    listen: list[tuple[str, int]] = []
-    for place, text in enumerate(_LISTEN if table.listen is None else table.listen):
-        try:
-            listen.append(address_port(text, 80))
-        except BadValueError as error:
-            report.take((*key, "listen", place), error)
-    if table.listen == []:
-        report.add((*key, "listen"), "it would listen nowhere", "name an address, or remove it")
-    return HttpListener(name=name, listen=tuple(listen))
-
-
 def all_terminators(parsed: Parsed) -> dict[str, TerminatorSettings]:
     """The terminators of the file."""
     found: dict[str, TerminatorSettings] = {}
@@ -222,10 +208,11 @@ def all_terminators(parsed: Parsed) -> dict[str, TerminatorSettings]:
             hook=hook,
             timeout=span(table.timeout, (*key, "timeout"), report, least=second),
             per_certificate=table.per_certificate,
-            settings={name: _text(value) for name, value in table.settings.items()},
+            settings={name: as_text(value) for name, value in table.settings.items()},
         )
     return found
 
 
-def _text(value: str | float | bool) -> str:
+def as_text(value: str | float | bool) -> str:
+    """A setting of a hook as it stands in its environment."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -5,16 +5,31 @@ import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everleaf.config import schema
 from everleaf.config.building import absolute, span
+from everleaf.config.endpoints import endpoints
 from everleaf.config.faults import BadValueError, Key, meant
 from everleaf.config.report import Report
-from everleaf.config.values import address, duration, key_mode, share
-from everleaf.core.identifiers import Identifier, Kind, parse
-from everleaf.core.wanted import EMERGENCY, Copy, CopyKind, Endpoint, KeyType, RenewBefore, Wanted
+from everleaf.config.values import duration, key_mode, share
+from everleaf.core.challenges import can
+from everleaf.core.identifiers import Identifier, parse
+from everleaf.core.wanted import (
+    EMERGENCY,
+    Copy,
+    CopyKind,
+    KeyType,
+    PreferredChain,
+    Preflight,
+    RenewBefore,
+    Usage,
+    Wanted,
+)
 from everleaf.errors import OperatorError
+
+if TYPE_CHECKING:
+    from everleaf.pki.csr import Requested
 
 _DAY = timedelta(days=1)
 
@@ -27,7 +42,7 @@ class Known:
     """
 
     authorities: frozenset[str]
-    solvers: Mapping[str, str]  # kind by name
+    solvers: Mapping[str, tuple[str, ...]]  # the kinds of challenge, by name
     terminators: frozenset[str]
     defaults: schema.CertificateDefaults
     default_authority: str | None
@@ -37,18 +52,34 @@ class Known:
 def build(name: str, table: schema.CertificateTable, known: Known, report: Report) -> Wanted:
     """What is wanted; faults are in the report."""
     one = _Certificate(name, table, known, report)
-    identifiers = one.identifiers()
-    solver = one.reference("solver", known.solvers, known.default_solver)
-    one.refuse_wildcards(identifiers, solver)
+    request = one.request()
+    identifiers = one.identifiers(request)
+    solvers = one.references("solver", known.solvers, known.default_solver)
+    one.refuse_unanswered(identifiers, solvers)
     terminators = one.terminators()
+    usages = tuple(Usage(text) for text in dict.fromkeys(one.value("usages") or ["server"]))
     return Wanted(
         name=name,
         identifiers=tuple(sorted(set(identifiers))),
-        authority=one.reference("authority", known.authorities, known.default_authority),
-        solver=solver,
+        authorities=one.references("authority", known.authorities, known.default_authority),
+        solvers=solvers,
         key_type=KeyType(one.value("key_type") or KeyType.ECDSA_P256),
+        usages=usages,
+        profile=one.value("profile") or "",
+        reuse_key=one.value("reuse_key") or False,
+        csr=request.der if request else None,
+        preferred_chain=one.preferred_chain(),
+        preflight=Preflight(one.value("preflight") or Preflight.WARN),
+        rehearse=one.value("rehearse_first") or False,
         terminators=terminators,
-        endpoints=one.endpoints(identifiers, terminators),
+        endpoints=endpoints(
+            table,
+            one.key("endpoints"),
+            report,
+            identifiers=identifiers,
+            terminators=terminators,
+            usages=usages,
+        ),
         copies=one.copies(),
         group=one.account("group", grp.getgrnam),
         keep_versions=one.value("keep_versions") or 3,
@@ -74,9 +105,28 @@ class _Certificate:
     def key(self, *more: str | int) -> Key:
         return ("certificates", self.name, *more)
 
-    def identifiers(self) -> list[Identifier]:
+    def request(self) -> "Requested | None":
+        """The operator's own request."""
+        if self.table.csr is None:
+            return None
+        from everleaf.pki.csr import requested
+
+        path = absolute(self.table.csr, self.report.file)
+        if self.table.key_type is not None or self.table.reuse_key is not None:
+            what = "the key of a request of your own is not ours to choose"
+            self.report.add(self.key("csr"), what, "remove key_type and reuse_key")
+        try:
+            return requested(path.read_bytes())
+        except OSError as error:
+            what, remedy = f"{path} cannot be read: {error.strerror}", "name a readable file"
+            self.report.add(self.key("csr"), what, remedy)
+        except OperatorError as error:
+            self.report.add(self.key("csr"), error.fault.what, error.fault.remedy)
+        return None
+
+    def identifiers(self, request: "Requested | None") -> list[Identifier]:
         found: list[Identifier] = []
-        for place, text in enumerate(self.table.names):
+        for place, text in enumerate(self.table.names or []):
             try:
                 one = parse(text)
             except OperatorError as error:
@@ -86,28 +136,59 @@ class _Certificate:
             if one in found:
                 self.report.add(self.key("names", place), f"{one} stands twice", "remove one")
             found.append(one)
-        return found
+        if request is None:
+            if self.table.names is None and self.table.csr is None:
+                self.report.add(self.key("names"), "this is missing", "name DNS names or addresses")
+            return found
+        if self.table.names is not None and set(found) != set(request.identifiers):
+            what = f"the request is for {', '.join(map(str, request.identifiers))}"
+            self.report.add(self.key("names"), what, "name the same, or remove names")
+        return list(request.identifiers)
 
-    def refuse_wildcards(self, identifiers: list[Identifier], solver: str) -> None:
+    def refuse_unanswered(self, identifiers: list[Identifier], solvers: tuple[str, ...]) -> None:
+        """A wildcard needs a DNS challenge, an address one that is none."""
+        answered = [kind for name in solvers for kind in self.known.solvers.get(name, ())]
+        if not answered:
+            return  # its own fault is reported
         for one in identifiers:
-            if one.is_wildcard and self.known.solvers.get(solver) in ("http-01", "webroot"):
-                remedy = "name the hosts one by one: DNS challenges come with a later version"
-                what = f"{one} is a wildcard, which http-01 cannot validate"
-                self.report.add(self.key("names"), what, remedy)
+            if any(can(kind, one) for kind in answered):
+                continue
+            if one.is_wildcard:
+                what = f"{one} is a wildcard, which {' or '.join(answered)} cannot validate"
+                remedy = "add a solver for a DNS challenge, or name the hosts one by one"
+            else:
+                what = f"{one} is an address, which {' or '.join(answered)} cannot validate"
+                remedy = 'add a solver of type "http-01" or "tls-alpn-01"'
+            self.report.add(self.key("names"), what, remedy)
 
-    def reference(self, field: str, known: "Mapping[str, str] | frozenset[str]", only: str | None
-                  ) -> str:  # fmt: skip
-        text = self.value(field)
-        if text is None and only is not None:
-            return only
-        if text is None:
+    def references(
+        self, field: str, known: "Mapping[str, object] | frozenset[str]", only: str | None
+    ) -> tuple[str, ...]:
+        """One name or several, each of something that is configured."""
+        said = self.value(field)
+        if said is None and only is not None:
+            return (only,)
+        if said is None:
             remedy = f"name one of: {', '.join(sorted(known))}" if known else f"configure a {field}"
             self.report.add(self.key(), f"it is not said which {field} is used", remedy)
-            return ""
-        if text not in known:
-            remedy = meant(text, known)
-            self.report.add(self.place(field), f"there is no {field} {text!r}", remedy)
-        return str(text)
+            return ("",)
+        names = [said] if isinstance(said, str) else said
+        for place, text in enumerate(names):
+            if text not in known:
+                key = self.place(field) if isinstance(said, str) else self.place(field, place)
+                self.report.add(key, f"there is no {field} {text!r}", meant(text, known))
+        return tuple(dict.fromkeys(names))
+
+    def preferred_chain(self) -> PreferredChain | None:
+        """By name or fingerprint."""
+        text = self.value("preferred_chain")
+        required = self.value("preferred_chain_required") or False
+        if text:
+            return PreferredChain(issuer=text, required=required)
+        if required:
+            what, remedy = "no preferred chain is named", "name one, or remove it"
+            self.report.add(self.place("preferred_chain_required"), what, remedy)
+        return None
 
     def place(self, field: str, *more: str | int) -> Key:
         """Where a value was said: here or in the defaults."""
@@ -122,46 +203,6 @@ class _Certificate:
                 key = self.place("terminators", place)
                 self.report.add(key, f"there is no terminator {text!r}", remedy)
         return tuple(dict.fromkeys(found))
-
-    def endpoints(
-        self, identifiers: list[Identifier], terminators: tuple[str, ...]
-    ) -> tuple[Endpoint, ...]:
-        if self.table.endpoints is None:
-            names = dict.fromkeys(one for one in identifiers if not one.is_wildcard)
-            return tuple(Endpoint(host=one.value) for one in names)
-        found: list[Endpoint] = []
-        for place, table in enumerate(self.table.endpoints):
-            found.append(self._endpoint(table, self.key("endpoints", place), terminators))
-        return tuple(dict.fromkeys(found))
-
-    def _endpoint(
-        self, table: schema.EndpointTable, key: Key, terminators: tuple[str, ...]
-    ) -> Endpoint:
-        host = table.host
-        try:
-            one = parse(table.host)
-            host = one.value
-            if one.is_wildcard or (one.kind is Kind.IP and table.addresses):
-                what = f"{table.host!r} cannot be looked at"
-                self.report.add(key, what, "name one host; list addresses for a name only")
-        except OperatorError as error:
-            self.report.add((*key, "host"), error.fault.what, error.fault.remedy)
-        for place, text in enumerate(table.addresses):
-            try:
-                address(text)
-            except BadValueError as error:
-                self.report.take((*key, "addresses", place), error)
-        if table.terminator is not None and table.terminator not in terminators:
-            remedy = meant(table.terminator, terminators)
-            what = f"{table.terminator!r} is no terminator of this certificate"
-            self.report.add((*key, "terminator"), what, remedy)
-        return Endpoint(
-            host=host,
-            port=table.port,
-            addresses=tuple(table.addresses),
-            terminator=table.terminator or "",
-            optional=table.optional,
-        )
 
     def copies(self) -> tuple[Copy, ...]:
         found: list[Copy] = []

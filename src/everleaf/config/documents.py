@@ -11,13 +11,16 @@ from pydantic import BaseModel, ValidationError
 
 from everleaf.config import schema
 from everleaf.config.faults import BadValueError, Key, meant
+from everleaf.config.forms import SecretTable
 from everleaf.config.report import Report
+from everleaf.config.solver_schema import MODELS
 
 Model = TypeVar("Model", bound=BaseModel)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-_NAMED: dict[str, type[BaseModel]] = {
+# A solver's model is that of its type.
+_NAMED: dict[str, type[BaseModel] | None] = {
     "authorities": schema.AuthorityTable,
-    "solvers": schema.SolverTable,
+    "solvers": None,
     "terminators": schema.TerminatorTable,
     "certificates": schema.CertificateTable,
 }
@@ -100,7 +103,7 @@ def _include(value: object, report: Report) -> list[str]:
 
 
 def _tables(
-    value: object, key: Key, model: type[BaseModel], report: Report
+    value: object, key: Key, model: type[BaseModel] | None, report: Report
 ) -> dict[str, BaseModel | None]:
     if not isinstance(value, Mapping):
         report.add(key, "this is no table", f"write [{key[0]}.NAME]")
@@ -111,8 +114,24 @@ def _tables(
             remedy = "use up to 64 letters, digits, points, hyphens; a letter or digit first"
             report.add((*key, name), f"{name!r} cannot be a name", remedy)
             continue
-        found[name] = _table(item, (*key, name), model, report)
+        known = model or _solver_model(item, (*key, name), report)
+        found[name] = _table(item, (*key, name), known, report) if known else None
     return found
+
+
+def _solver_model(value: object, key: Key, report: Report) -> type[BaseModel] | None:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if isinstance(kind, str) and kind in MODELS:
+        return MODELS[kind]
+    known = ", ".join(MODELS)
+    if not isinstance(value, Mapping):
+        report.add(key, "this is no table", f"write [{'.'.join(map(str, key))}]")
+    elif kind is None:
+        report.add((*key, "type"), "this is missing", f"name one of: {known}")
+    else:
+        remedy = meant(kind, MODELS) if isinstance(kind, str) else f"name one of: {known}"
+        report.add((*key, "type"), f"{_shown(kind)} is not known here", remedy)
+    return None
 
 
 def _table(value: object, key: Key, model: type[Model], report: Report) -> Model | None:
@@ -200,4 +219,10 @@ def _model_at(model: type[BaseModel], place: tuple[str | int, ...]) -> type[Base
         return schema.EndpointTable
     if place and place[0] == "copies":
         return schema.CopyTable
+    if (place and place[-1] == "hmac_key") or place[:1] in (("key",), ("secrets",)):
+        return SecretTable
+    if place and place[0] == "external_account":
+        return schema.BindingTable
+    if place and place[0] == "limits":
+        return schema.LimitsTable
     return model

@@ -9,6 +9,8 @@ from everleaf.config.certificates import Known, build
 from everleaf.config.documents import Parsed, read
 from everleaf.config.faults import ConfigError, ConfigFault
 from everleaf.config.settings import Settings
+from everleaf.config.solver_schema import answers
+from everleaf.config.solvers import all_solvers
 from everleaf.core.wanted import Wanted
 
 __all__ = ["ConfigError", "load"]
@@ -41,7 +43,7 @@ def load(path: Path) -> Settings:
     skew = building.span(settings.max_clock_skew, skew_key, report, least=minute)
     alert = building.alert(main.alert or schema.AlertTable(), report)
     authorities = building.all_authorities(main)
-    solvers = building.all_solvers(main)
+    solvers = all_solvers(main)
     terminators = building.all_terminators(main)
     known = _known(main, frozenset(authorities))
     certificates = _certificates(main, known, {})
@@ -100,7 +102,8 @@ def _known(main: Parsed, authorities: frozenset[str]) -> Known:
     own = first or list(tables)
     names = list(main.named["solvers"])
     kinds = {
-        name: "" if table is None else table.type for name, table in main.named["solvers"].items()
+        name: () if table is None else answers(table)
+        for name, table in main.named["solvers"].items()
     }
     return Known(
         authorities=authorities | frozenset(tables),

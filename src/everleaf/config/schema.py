@@ -2,20 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
+from everleaf.config.forms import Duration, Name, Names, Port, Rate, SecretTable, Table
+from everleaf.config.solver_schema import SolverTable
 from everleaf.config.values import host_port
-
-Duration = Annotated[str, Field(pattern=r"^\d+\s*[smhd]$", examples=["30s", "6h", "3d"])]
-Rate = Annotated[str, Field(pattern=r"^\d{1,9} in \d{1,9}\s*[smhd]$", examples=["300 in 3h"])]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Table(BaseModel):
-    """A TOML table without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class SettingsTable(Table):
@@ -66,6 +57,15 @@ class LimitsTable(Table):
     )
 
 
+class BindingTable(Table):
+    """The outside account to which an ACME account is bound (RFC 8555, section 7.3.4)."""
+
+    kid: Annotated[str, Field(min_length=1)] = Field(
+        description="The key identifier that the authority gave you."
+    )
+    hmac_key: SecretTable = Field(description="Where its HMAC key stands, base64url.")
+
+
 class AuthorityTable(Table):
     """One ACME server."""
 
@@ -82,16 +82,12 @@ class AuthorityTable(Table):
     limits: LimitsTable | None = Field(
         default=None, description="What it publishes; known for Let's Encrypt."
     )
-
-
-class SolverTable(Table):
-    """One way to answer challenges."""
-
-    type: Literal["http-01", "webroot"] = Field(
-        description="http-01: a listener of our own; webroot: through a web server."
+    external_account: BindingTable | None = Field(
+        default=None, description="The outside account that the authority asks for."
     )
-    listen: list[str] | None = Field(default=None, description="For http-01: addresses with ports.")
-    path: str | None = Field(default=None, description="For webroot: the document root.")
+    proxy: str | None = Field(
+        default=None, description='"http://host:port", or "" for none; else the environment\'s.'
+    )
 
 
 class TerminatorTable(Table):
@@ -117,6 +113,9 @@ class EndpointTable(Table):
     )
     terminator: str | None = Field(default=None, description="The terminator that serves it.")
     optional: bool = Field(default=False, description="Looked at and shown, but never failing.")
+    present: bool | None = Field(
+        default=None, description="The certificate is a client's, and is presented there."
+    )
 
 
 def _endpoint(value: object) -> object:
@@ -145,13 +144,36 @@ class CopyTable(Table):
 class CertificateDefaults(Table):
     """What may be said once for all certificates."""
 
-    authority: str | None = Field(
-        default=None, description="The authority; needless where there is one."
+    authority: str | Names | None = Field(
+        default=None,
+        description="The authority, or several in order of preference; needless for the only one.",
     )
-    solver: str | None = Field(default=None, description="The solver; needless where there is one.")
+    solver: str | Names | None = Field(
+        default=None,
+        description="The solver, or several, the preferred one first; needless for the only one.",
+    )
     terminators: list[str] | None = Field(default=None, description="Who is reloaded.")
     key_type: Literal["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"] | None = (
         Field(default=None, description="The kind of key; ecdsa-p256 where nothing is said.")
+    )
+    reuse_key: bool | None = Field(
+        default=None, description="Use the key again at renewal; a fresh one where nothing is said."
+    )
+    usages: Annotated[list[Literal["server", "client"]], Field(min_length=1)] | None = Field(
+        default=None, description="What it is for; server where nothing is said."
+    )
+    profile: str | None = Field(default=None, description="A profile that the authority offers.")
+    preferred_chain: str | None = Field(
+        default=None, description="Common name of the topmost issuer, or SHA-256 of the root."
+    )
+    preferred_chain_required: bool | None = Field(
+        default=None, description="Install none where no chain matches; else the default one."
+    )
+    preflight: Literal["off", "warn", "stop"] | None = Field(
+        default=None, description="What a look before an order does that foretells a failure; warn."
+    )
+    rehearse_first: bool | None = Field(
+        default=None, description="A first order of what is wanted needs a passed --dry-run."
     )
     copies: list[CopyTable] | None = Field(
         default=None, description="Copies outside the state directory."
@@ -175,8 +197,12 @@ class CertificateDefaults(Table):
 class CertificateTable(CertificateDefaults):
     """One certificate."""
 
-    names: Annotated[list[str], Field(min_length=1, max_length=100)] = Field(
-        description="DNS names and IP addresses."
+    names: Annotated[list[str], Field(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="DNS names and IP addresses; those of the request, if there is one.",
+    )
+    csr: str | None = Field(
+        default=None, description="A request of your own, PEM or DER: the key stays with you."
     )
     endpoints: list[Annotated[EndpointTable, _EITHER]] | None = Field(
         default=None,

@@ -8,11 +8,25 @@ from pathlib import Path
 from everleaf.config.faults import ConfigFault
 from everleaf.core.limits import Limit
 from everleaf.core.wanted import Wanted
+from everleaf.system.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalAccount:
+    """The outside account that an ACME account is bound to (RFC 8555, section 7.3.4)."""
+
+    kid: str
+    hmac_key: Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthoritySettings:
-    """One ACME directory. `staging`: the authority at which a rehearsal takes place."""
+    """One ACME directory.
+
+    Attributes:
+        staging: the authority at which a rehearsal takes place.
+        proxy: None: the environment's; empty: none at all.
+    """
 
     name: str
     directory: str
@@ -22,22 +36,21 @@ class AuthoritySettings:
     contact: tuple[str, ...] = ()
     terms_of_service_agreed: bool = False
     limits: tuple[Limit, ...] = ()
+    external_account: ExternalAccount | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpListener:
-    """http-01 by a listener of our own, at these addresses and ports."""
+class SolverSettings:
+    """One solver; `options` are what the registry's builder of this kind takes.
+
+    `answers`: the kinds of challenge, the preferred one first.
+    """
 
     name: str
-    listen: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webroot:
-    """http-01 through a web server's document root."""
-
-    name: str
-    path: Path
+    kind: str
+    answers: tuple[str, ...]
+    options: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +91,7 @@ class Settings:
     max_clock_skew: timedelta
     alert: AlertSettings
     authorities: Mapping[str, AuthoritySettings]
-    solvers: Mapping[str, HttpListener | Webroot]
+    solvers: Mapping[str, SolverSettings]
     terminators: Mapping[str, TerminatorSettings]
     certificates: Mapping[str, Wanted]
     faults: tuple[ConfigFault, ...] = ()

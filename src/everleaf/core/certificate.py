@@ -67,6 +67,10 @@ class Version:
         """From its first moment to the earliest end in its chain."""
         return self.earliest_end - self.not_before
 
+    def is_usable(self, now: datetime) -> bool:
+        """Whether it may go live: issued, not over, not revoked."""
+        return not self.placeholder and self.revoked_at is None and self.earliest_end > now
+
     def remaining(self, now: datetime) -> timedelta:
         """What is left of it; negative when it is over."""
         return self.earliest_end - now

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from everleaf.core.backoff import Attempts, next_attempt
+from everleaf.core.backoff import Attempts, holds, next_attempt
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier, key_of
 from everleaf.core.limits import Claim, Limit, Turn
+from everleaf.core.outcome import Held
 from everleaf.core.schedule import Decision, Moment, decide
 from everleaf.core.standing import Rejection, Standing
 from everleaf.core.wanted import Wanted
@@ -85,21 +86,40 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """One authority at which a certificate may be ordered, as this machine knows it.
+
+    Attributes:
+        account: what limits are kept for: our account's URL, or the authority's name before that.
+        attempts: failures there for this set of identifiers (RFC 9773, section 4.2).
+        limited_until: the `Retry-After` of a 429 for this account.
+        limits: what the authority publishes, and we count.
+        turn: when an order of ours is within these limits.
+        blocked_by: another certificate with an order under way there for the same identifiers.
+    """
+
+    authority: str
+    account: str = ""
+    attempts: Attempts = field(default_factory=Attempts)
+    limited_until: datetime | None = None
+    limits: tuple[Limit, ...] = ()
+    turn: Turn | None = None
+    blocked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One certificate at one moment, read afresh before every stage.
 
     Attributes:
-        attempts: failures for this set of identifiers (RFC 9773, section 4.2).
-        account: what limits are kept for: our account's URL, or the authority's name before that.
-        limited_until: the `Retry-After` of a 429 for this account.
-        limits: what the authority publishes, and we count.
-        turn: when an order of ours is within these limits.
+        venues: where it may be ordered, in order of preference.
         wake: time from this run to the next.
         waits_until: until then this run can wait for a selected time.
         most_skew: no decision is made on a clock that is off by more.
         hooks: digest of each terminator's hook, by terminator.
         started: when this run began; a reload since then has its grace.
-        blocked_by: another certificate with an order under way for the same identifiers.
+        rehearsed: fingerprint (`Wanted.ask`) of what passed a rehearsal last.
+        exempt: why no rehearsal can show whether it validates; empty: one can.
         force: asked for by hand: overrides being due and our own back-off.
     """
 
@@ -108,22 +128,59 @@ class Job:
     holding: Holding
     now: datetime
     started: datetime
-    attempts: Attempts = field(default_factory=Attempts)
-    account: str = ""
-    limited_until: datetime | None = None
-    limits: tuple[Limit, ...] = ()
-    turn: Turn | None = None
+    venues: tuple[Venue, ...] = ()
     wake: timedelta = timedelta(days=1)
     waits_until: datetime | None = None
     most_skew: timedelta = timedelta(minutes=10)
     hooks: tuple[tuple[str, str], ...] = ()
-    blocked_by: str = ""
+    rehearsed: str = ""
+    exempt: str = ""
     force: bool = False
 
     @property
     def name(self) -> str:
         """The certificate's name in the configuration."""
         return self.wanted.name
+
+    def venue(self, authority: str) -> Venue:
+        """What is known of this authority."""
+        found = (one for one in self.venues if one.authority == authority)
+        return next(found, Venue(authority=authority))
+
+    def hold(self, venue: Venue) -> Held | None:
+        """Why nothing is ordered there now; None: an order may be placed.
+
+        By hand our own back-off is overridden, never what the authority asked for.
+        """
+        if holds(venue.limited_until, self.now):
+            why = f"{venue.authority} limits us: its Retry-After is kept"
+            return Held(venue.limited_until, why)
+        if venue.blocked_by:
+            why = f"{venue.blocked_by} has an order under way for the same identifiers"
+            return Held(None, why)
+        if holds(venue.attempts.not_before, self.now):
+            return Held(venue.attempts.not_before, f"the Retry-After of {venue.authority}")
+        if self.force:
+            return None
+        until = self.backoff(venue)
+        if until and until > self.now:
+            count = venue.attempts.failures
+            return Held(until, f"{count} failures in a row for these identifiers")
+        if venue.turn and venue.turn.at > self.now:
+            return Held(venue.turn.at, venue.turn.why)
+        return None
+
+    def open_venues(self) -> tuple[Venue, ...]:
+        """Where an order may be placed now, in order of preference."""
+        return tuple(one for one in self.venues if self.hold(one) is None)
+
+    def venue_in_use(self) -> Venue:
+        """Where its order is, or would be placed first; where all hold, the preferred one."""
+        pending = self.holding.pending
+        if pending is not None:
+            return self.venue(pending.authority)
+        known = self.open_venues() or self.venues
+        return known[0] if known else self.venue(self.wanted.authorities[0])
 
     def decision(self) -> Decision:
         """What the schedule says."""
@@ -135,25 +192,26 @@ class Job:
         )
         return decide(self.holding.newest, self.wanted, self.standing.renewal, moment)
 
-    def backoff(self) -> datetime | None:
+    def backoff(self, venue: Venue) -> datetime | None:
         """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
         newest = self.holding.newest
         end = newest.earliest_end if newest else None
-        return next_attempt(self.attempts, key_of(self.wanted.identifiers), self.now, end=end)
+        key = attempts_key(self.wanted.identifiers, venue.authority)
+        return next_attempt(venue.attempts, key, self.now, end=end)
 
-    def predecessor(self) -> Version | None:
-        """The version that an order would replace, as far as disk and configuration tell.
+    def predecessor(self, authority: str) -> Version | None:
+        """The version that an order there would replace, as far as disk and configuration tell.
 
         Issued by the same authority, and sharing an identifier (RFC 9773, section 5).
         """
         newest = self.holding.newest
-        if newest is None or newest.cert_id is None or newest.authority != self.wanted.authority:
+        if newest is None or newest.cert_id is None or newest.authority != authority:
             return None
         return newest if set(newest.identifiers) & set(self.wanted.identifiers) else None
 
-    def claim(self) -> Claim:
+    def claim(self, authority: str) -> Claim:
         """The order that would be placed; limits do not count it where ARI is known to hold."""
-        known, before = self.standing.renewal, self.predecessor()
+        known, before = self.standing.renewal, self.predecessor(authority)
         exempt = bool(before and known and known.cert_id == before.cert_id and known.last_good)
         return Claim(name=self.name, identifiers=self.wanted.identifiers, exempt=exempt)
 
@@ -177,7 +235,7 @@ class Job:
         usable = [
             one
             for one in self.holding.versions
-            if one.id not in refused and not one.placeholder and one.earliest_end > self.now
+            if one.id not in refused and one.is_usable(self.now)
         ]
         return usable[-1] if usable else self.holding.live_version
 
@@ -190,3 +248,8 @@ class Job:
             and rejection.hook == dict(self.hooks).get(rejection.terminator)
             and rejection.deployment == self.wanted.deployment
         )
+
+
+def attempts_key(identifiers: tuple[Identifier, ...], authority: str) -> str:
+    """What failures are counted for: a set of identifiers, at one authority."""
+    return f"{key_of(identifiers)}@{authority}"

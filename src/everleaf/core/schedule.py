@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REVOKED_WINDOW = "revoked-window"
     FALLBACK = "fallback"
     FORCED = "forced"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,10 @@ def decide(
         return Decision(True, now, Reason.MISSING, "no certificate has been issued yet")
     if moment.force:
         return Decision(True, now, Reason.FORCED, "asked for by hand")
-    if newest.ask != wanted.ask:
+    if newest.revoked_at is not None:
+        why = f"it was revoked by us on {_day(newest.revoked_at)}"
+        return Decision(True, now, Reason.REVOKED, why)
+    if newest.ask != wanted.ask or newest.authority not in wanted.authorities:
         return Decision(True, now, Reason.CHANGED, changes(newest, wanted))
     life = times(newest, wanted, moment.next_wake - now)
     left = f"{_span(life.end - now)} left of {_span(newest.lifetime)}"
@@ -118,14 +122,20 @@ def urgency(newest: Version | None, now: datetime) -> float:
 
 def changes(newest: Version, wanted: Wanted) -> str:
     """What was changed in the configuration since this version was ordered."""
-    if newest.authority != wanted.authority:
-        return f"the authority was changed from {newest.authority} to {wanted.authority}"
+    if newest.authority not in wanted.authorities:
+        now_at = ", ".join(wanted.authorities)
+        return f"the authority was changed from {newest.authority} to {now_at}"
     before, after = set(newest.identifiers), set(wanted.identifiers)
     if before != after:
         parts = {"new": after - before, "gone": before - after}
         told = "; ".join(f"{word}: {_listed(found)}" for word, found in parts.items() if found)
         return f"the names were changed: {told}"
-    return "key type or profile was changed in the configuration"
+    if newest.profile != wanted.profile:
+        words = (newest.profile or "the default", wanted.profile or "the default")
+        return f"the profile was changed from {words[0]} to {words[1]}"
+    if wanted.csr is None and newest.key_type not in ("", wanted.key_type):
+        return f"the key type was changed from {newest.key_type} to {wanted.key_type}"
+    return "key type, request or usages were changed in the configuration"
 
 
 def _listed(found: set[Identifier]) -> str:

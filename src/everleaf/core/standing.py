@@ -28,6 +28,7 @@ class Sight(StrEnum):
     CONFIRMED = "confirmed"
     STALE = "stale"  # another certificate
     CHAIN = "chain"  # the right leaf, another chain
+    REFUSED = "refused"  # the certificate that a client presented
     UNREACHABLE = "unreachable"  # no TLS server, or none that knows the name
     UNRESOLVED = "unresolved"  # the name has no address
     UNKNOWN = "unknown"  # no route on our own side

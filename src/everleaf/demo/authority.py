@@ -29,6 +29,7 @@ class LocalAuthority:
     roots_file: Path
     dns: str
     http_port: int
+    tls_port: int
     dns_management: str
     log: Path
 
@@ -91,6 +92,7 @@ def local_authority(
         roots_file=folder / "roots.pem",
         dns=f"127.0.0.1:{ports['dns']}",
         http_port=ports["http"],
+        tls_port=ports["tls"],
         dns_management=f"http://127.0.0.1:{ports['manage']}",
         log=folder / "pebble.log",
     )

@@ -9,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from everleaf.core.identifiers import Identifier
+from everleaf.core.wanted import Usage
 from everleaf.pki import rules
 from everleaf.pki.trust import issued, untrusted
 
@@ -29,8 +30,9 @@ class Verdict:
 def judge(
     chain: Sequence[bytes],
     *,
-    key_pem: bytes | None,
+    public_key: bytes,
     identifiers: Sequence[Identifier],
+    usages: Sequence[Usage] = (Usage.SERVER,),
     roots: Sequence[bytes],
     now: datetime,
 ) -> Verdict:
@@ -42,29 +44,28 @@ def judge(
 
     Args:
         chain: as downloaded, DER.
-        key_pem: the key that it was ordered for; None: the key is somebody else's.
+        public_key: the one that it was ordered for, SubjectPublicKeyInfo, DER.
         identifiers: what was asked for, no more and no fewer.
+        usages: what it must be for.
         roots: trusted ones, DER; those that cannot be read are left out.
         now: aware.
-
-    Raises:
-        MachineError: the private key cannot be read.
     """
     certificates, unreadable = _read(chain)
     if not certificates:
         return Verdict(mended=(), objections=(*unreadable, "the chain holds no certificate"))
-    ordered = mend(certificates, key_pem)
+    ordered = mend(certificates, public_key)
     leaf = ordered[0]
     objections = [
         *unreadable,
         *rules.names(leaf, identifiers),
-        *rules.key(leaf, key_pem),
-        *rules.usages(leaf),
+        *rules.key(leaf, public_key),
+        *rules.usages(leaf, usages),
         *(line for one in ordered for line in rules.strength(one)),
         *(line for one in ordered for line in rules.dates(one, now)),
     ]
     anchors, _ = _read(roots)
-    objections += untrusted(ordered, anchors, now, others_found=bool(objections))
+    server = Usage.SERVER in usages
+    objections += untrusted(ordered, anchors, now, others_found=bool(objections), server=server)
     return Verdict(
         mended=tuple(one.public_bytes(Encoding.DER) for one in ordered),
         objections=tuple(objections),
@@ -84,9 +85,9 @@ def _read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
     return found, unreadable
 
 
-def mend(certificates: Sequence[x509.Certificate], key_pem: bytes | None) -> list[x509.Certificate]:
+def mend(certificates: Sequence[x509.Certificate], public_key: bytes) -> list[x509.Certificate]:
     """The leaf, then issuer after issuer as far as they are here, without the root."""
-    leaf = _leaf(certificates, key_pem)
+    leaf = _leaf(certificates, public_key)
     ordered, rest = [leaf], [one for one in certificates if one != leaf]
     while (above := _issuer(ordered[-1], rest)) is not None:
         ordered.append(above)
@@ -94,11 +95,10 @@ def mend(certificates: Sequence[x509.Certificate], key_pem: bytes | None) -> lis
     return ordered
 
 
-def _leaf(certificates: Sequence[x509.Certificate], key_pem: bytes | None) -> x509.Certificate:
-    if key_pem is not None:
-        for one in certificates:
-            if rules.is_for(one, key_pem):
-                return one
+def _leaf(certificates: Sequence[x509.Certificate], public_key: bytes) -> x509.Certificate:
+    for one in certificates:
+        if rules.is_for(one, public_key):
+            return one
     return next((one for one in certificates if not rules.is_ca(one)), certificates[0])
 
 

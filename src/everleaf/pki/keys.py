@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -61,13 +62,24 @@ def load(key_pem: bytes) -> PrivateKey:
     return key
 
 
+def public(key_pem: bytes) -> bytes:
+    """Its public half, SubjectPublicKeyInfo, DER.
+
+    Raises:
+        MachineError: the key cannot be read.
+    """
+    return public_bytes(load(key_pem).public_key())
+
+
+def public_bytes(key: PublicKeyTypes) -> bytes:
+    """SubjectPublicKeyInfo, DER."""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def matches(key_pem: bytes, leaf_der: bytes) -> bool:
     """Whether the certificate is for this key.
 
     Raises:
         MachineError: the key cannot be read.
     """
-    mine = load(key_pem).public_key()
-    theirs = load_der_x509_certificate(leaf_der).public_key()
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return mine.public_bytes(*form) == theirs.public_bytes(*form)
+    return public(key_pem) == public_bytes(load_der_x509_certificate(leaf_der).public_key())

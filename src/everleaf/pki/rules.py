@@ -7,12 +7,12 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from everleaf.core.identifiers import Identifier
+from everleaf.core.wanted import Usage
 from everleaf.pki.certificates import alternatives, identifiers_of
-from everleaf.pki.keys import matches
+from everleaf.pki.keys import public_bytes
 
 CLOCK_SKEW = timedelta(minutes=5)
 _SMALLEST_RSA = 2048
@@ -34,24 +34,35 @@ def names(leaf: x509.Certificate, identifiers: Sequence[Identifier]) -> Iterator
         yield f"it holds names of kinds that were not asked for: {', '.join(kinds)}"
 
 
-def key(leaf: x509.Certificate, key_pem: bytes | None) -> Iterator[str]:
-    """It is for our key."""
-    if key_pem is not None and not is_for(leaf, key_pem):
+def key(leaf: x509.Certificate, public_key: bytes) -> Iterator[str]:
+    """It is for the key (SubjectPublicKeyInfo, DER) that it was ordered for."""
+    if not is_for(leaf, public_key):
         yield "it is for another key than the one it was ordered for"
 
 
-def is_for(leaf: x509.Certificate, key_pem: bytes) -> bool:
+def is_for(leaf: x509.Certificate, public_key: bytes) -> bool:
     """Whether it is for this key."""
-    return matches(key_pem, leaf.public_bytes(Encoding.DER))
+    return public_bytes(leaf.public_key()) == public_key
 
 
-def usages(leaf: x509.Certificate) -> Iterator[str]:
-    """It is for TLS servers and issues nothing itself: RFC 5280, sections 4.2.1.3, .9 and .12."""
+_PURPOSES = {
+    Usage.SERVER: (ExtendedKeyUsageOID.SERVER_AUTH, "server authentication"),
+    Usage.CLIENT: (ExtendedKeyUsageOID.CLIENT_AUTH, "client authentication"),
+}
+
+
+def usages(leaf: x509.Certificate, wanted: Sequence[Usage]) -> Iterator[str]:
+    """It is for what was asked for, and issues nothing: RFC 5280, sections 4.2.1.3, .9 and .12.
+
+    One that may be used for more than was asked is no worse for it.
+    """
     extended = _extension(leaf, x509.ExtendedKeyUsage)
-    if extended is None:
-        yield "it does not name server authentication: it has no extended key usage"
-    elif ExtendedKeyUsageOID.SERVER_AUTH not in extended:
-        yield "it is not for server authentication: the extended key usage lacks it"
+    for one in wanted:
+        purpose, words = _PURPOSES[one]
+        if extended is None:
+            yield f"it does not name {words}: it has no extended key usage"
+        elif purpose not in extended:
+            yield f"it is not for {words}: the extended key usage lacks it"
     if is_ca(leaf):
         yield "it is the certificate of an authority, not of a server"
     usage = _extension(leaf, x509.KeyUsage)

@@ -16,6 +16,7 @@ def untrusted(
     now: datetime,
     *,
     others_found: bool,
+    server: bool = True,
 ) -> list[str]:
     """Why the chain does not lead to a trusted root; empty: it does.
 
@@ -32,7 +33,7 @@ def untrusted(
     if not valid:
         name = anchors[0].subject.rfc4514_string()
         return [f"the root {name!r} expired at {anchors[0].not_valid_after_utc:%Y-%m-%d %H:%M:%S}Z"]
-    return [] if others_found else _refused(ordered, valid, now)
+    return [] if others_found else _refused(ordered, valid, now, server=server)
 
 
 def _no_anchor(last: x509.Certificate, roots: Sequence[x509.Certificate]) -> str:
@@ -57,24 +58,30 @@ def issued(above: x509.Certificate, below: x509.Certificate) -> bool:
 
 
 def _refused(
-    ordered: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], now: datetime
+    ordered: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    now: datetime,
+    *,
+    server: bool,
 ) -> list[str]:
     subject = _subject(ordered[0])
     if subject is None:
         return ["it holds no name for which it could be verified"]
-    moment = _moment(ordered, now)
-    try:
-        verifier = (
-            verification.PolicyBuilder()
-            .store(verification.Store(list(anchors)))
-            .time(moment)
-            .extension_policies(
-                ca_policy=_authorities(),
-                ee_policy=verification.ExtensionPolicy.webpki_defaults_ee(),
-            )
-            .build_server_verifier(subject)
+    policy = (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(anchors)))
+        .time(_moment(ordered, now))
+        .extension_policies(
+            ca_policy=_authorities(),
+            ee_policy=verification.ExtensionPolicy.webpki_defaults_ee(),
         )
-        verifier.verify(ordered[0], list(ordered[1:]))
+    )
+    try:
+        # The one demands server authentication of the leaf, the other client authentication.
+        if server:
+            policy.build_server_verifier(subject).verify(ordered[0], list(ordered[1:]))
+        else:
+            policy.build_client_verifier().verify(ordered[0], list(ordered[1:]))
     except (verification.VerificationError, ValueError) as error:
         return [f"no path to a trusted root is valid: {error}"]
     return []
@@ -89,10 +96,6 @@ def _authorities() -> verification.ExtensionPolicy:
     return verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
         x509.KeyUsage, verification.Criticality.AGNOSTIC, _may_sign
     )
-
-
-def _leaves() -> verification.ExtensionPolicy:
-    return verification.ExtensionPolicy.webpki_defaults_ee()
 
 
 def _may_sign(

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Job, Pending, Trace
 from everleaf.core.limits import Claim, Kind
-from everleaf.errors import Actor, Fault
+from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
 from everleaf.stages.contract import Tools
 from everleaf.stages.patience import until
+from everleaf.stages.solving import Candidate, candidates, choose
 
 PATIENCE = timedelta(minutes=5)
 LATER = timedelta(minutes=1)
@@ -23,8 +24,17 @@ class Work:
     job: Job
     tools: Tools
     authority: Authority
-    solver: Solver
     pending: Pending
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One challenge, and where its response stands."""
+
+    authorization: Authorization
+    challenge: Challenge
+    solver: Solver
+    trace: Trace
 
 
 def authorize(work: Work, order: Order) -> Fault | datetime | None:
@@ -37,41 +47,66 @@ def authorize(work: Work, order: Order) -> Fault | datetime | None:
     lost = [one for one in seen if one.status not in (Status.PENDING, Status.VALID)]
     if lost:
         return _challenge_fault(lost, work)
-    open_ones = [one for one in seen if one.status is Status.PENDING]
-    chosen: list[tuple[Authorization, Challenge]] = []
+    # In this order, whoever else asks for them too: two that wait for each other never meet.
+    open_ones = sorted(
+        (one for one in seen if one.status is Status.PENDING), key=lambda one: one.identifier
+    )
+    known = candidates(work.job.wanted, work.tools)
+    answers: list[_Answer] = []
     for one in open_ones:
-        challenge = _choose(one, work.solver)
-        if challenge is None:
-            return _no_challenge(one, work)
-        chosen.append((one, challenge))
-    traces = [work.solver.trace(one.identifier, challenge) for one, challenge in chosen]
+        chosen = choose(one, known)
+        if chosen is None:
+            return _no_challenge(one, work, known)
+        candidate, challenge = chosen
+        trace = candidate.solver.trace(one.identifier, challenge)
+        answers.append(_Answer(one, challenge, candidate.solver, trace))
     # Written down before the first response stands anywhere.
-    open_book = replace(work.pending, traces=tuple(traces), answered=True)
+    traces = tuple(one.trace for one in answers)
+    open_book = replace(work.pending, traces=traces, answered=True)
     work.tools.shelf.update(work.job.name, open_book)
     try:
-        after = _answer(work, chosen, traces)
+        after = _answer(work, answers)
     finally:
-        for trace in traces:
-            work.solver.remove(trace)
-        work.tools.shelf.update(work.job.name, replace(open_book, traces=()))
+        left = _remove(work, answers)
+        work.tools.shelf.update(work.job.name, replace(open_book, traces=left))
     undecided = [one for one in after if one.status is Status.PENDING]
     if undecided:
         return max(one.retry_at or work.tools.clock.now() + LATER for one in undecided)
-    work.tools.shelf.update(work.job.name, replace(work.pending, traces=(), answered=False))
+    work.tools.shelf.update(work.job.name, replace(work.pending, traces=left, answered=False))
     bad = [one for one in after if one.status is not Status.VALID]
     count(work, Kind.FAILURES, [one.identifier for one in bad])
     return _challenge_fault(bad, work) if bad else None
 
 
-def _answer(
-    work: Work, chosen: Sequence[tuple[Authorization, Challenge]], traces: Sequence[Trace]
-) -> list[Authorization]:
-    for trace, (_, challenge) in zip(traces, chosen, strict=True):
-        work.solver.present(trace, challenge)
-    for _, challenge in chosen:
-        if challenge.status is Status.PENDING:
-            work.authority.answer(challenge.url)
-    return [_decided(work, one.url) for one, _ in chosen]
+def _answer(work: Work, answers: Sequence[_Answer]) -> list[Authorization]:
+    for one in answers:
+        one.solver.present(one.trace, one.challenge)
+    by_solver: dict[int, list[_Answer]] = {}
+    for one in answers:
+        by_solver.setdefault(id(one.solver), []).append(one)
+    for mine in by_solver.values():
+        mine[0].solver.settle([(one.trace, one.challenge) for one in mine])
+    for one in answers:
+        if one.challenge.status is Status.PENDING:
+            work.authority.answer(one.challenge.url)
+    return [_decided(work, one.authorization.url) for one in answers]
+
+
+def _remove(work: Work, answers: Sequence[_Answer]) -> tuple[Trace, ...]:
+    """Take all responses down; those that could not be are returned, for the next run."""
+    left: list[Trace] = []
+    for one in answers:
+        try:
+            one.solver.remove(one.trace)
+        except EndOfTimeError:
+            left.append(one.trace)
+        except EverleafError as error:
+            left.append(one.trace)
+            work.tools.events.say(
+                "warning", "response could not be taken down", certificate=work.job.name,
+                stage="validate", place=one.trace.place, words=str(error.fault),
+            )  # fmt: skip
+    return tuple(left)
 
 
 def _decided(work: Work, url: str) -> Authorization:
@@ -84,22 +119,16 @@ def _decided(work: Work, url: str) -> Authorization:
     )
 
 
-def _choose(authorization: Authorization, solver: Solver) -> Challenge | None:
-    for wanted in solver.types:
-        for challenge in authorization.challenges:
-            if challenge.type == wanted:
-                return challenge
-    return None
-
-
-def _no_challenge(one: Authorization, work: Work) -> Fault:
+def _no_challenge(one: Authorization, work: Work, known: Sequence[Candidate]) -> Fault:
     offered = ", ".join(sorted(challenge.type for challenge in one.challenges)) or "none"
+    answered = "; ".join(f"{each.name}: {', '.join(each.solver.types)}" for each in known)
     return Fault(
         actor=Actor.OPERATOR,
         code="no-usable-challenge",
-        what=f"{one.identifier}: the authority offers {offered}, the solver "
-        f"{work.job.wanted.solver!r} answers {', '.join(work.solver.types)}",
-        remedy="Choose a solver that answers one of them",
+        what=f"{one.identifier}: {work.authority.name} offers {offered}, "
+        f"and the solvers answer {answered}",
+        remedy="Add a solver that answers one of them; a wildcard needs a DNS challenge, "
+        "an address http-01 or tls-alpn-01",
     )
 
 
@@ -117,7 +146,8 @@ def _challenge_fault(bad: Sequence[Authorization], work: Work) -> Fault:
         code="challenge-failed",
         what=f"the authority could not validate {names}",
         words=tuple(words),
-        remedy=f"See that the response of solver {work.job.wanted.solver!r} can be reached there",
+        remedy="See that the response of solver "
+        f"{' or '.join(map(repr, work.job.wanted.solvers))} can be reached there",
     )
 
 

@@ -3,25 +3,38 @@
 from datetime import timedelta
 
 from everleaf.core.job import Job
-from everleaf.errors import Actor, Fault
+from everleaf.errors import Actor, EverleafError, Fault
 from everleaf.ports import Authority
 from everleaf.stages.contract import Tools
 
 NOTICED = timedelta(minutes=1)
 
 
-def wrong_clock(authority: Authority, job: Job, tools: Tools) -> Fault | None:
-    """The fault of a clock that is off by more than the bound; None: it will do."""
+class WrongClockError(EverleafError):
+    """Nothing is decided by this clock; no failure of the authority's, and not counted as one."""
+
+
+def mind_clock(authority: Authority, job: Job, tools: Tools) -> None:
+    """See that our clock will do, by an answer of this run.
+
+    Raises:
+        WrongClockError: it is off by more than the bound.
+        AuthorityError: the authority does not answer.
+    """
+    authority.has_renewal_info()  # its answer tells the time, where none has come yet
     skew = authority.skew()
     if skew is None or abs(skew) <= job.most_skew:
-        return None
+        return
     ours = tools.clock.now()
-    return Fault(
-        actor=Actor.OPERATOR,
-        code="wrong-clock",
-        what=f"this machine's clock is {told(skew)}: it says {ours:%F %T}Z, "
-        f"{authority.name} says {ours + skew:%F %T}Z",
-        remedy="Set the clock (chrony, systemd-timesyncd), or raise max_clock_skew in [settings]",
+    raise WrongClockError(
+        Fault(
+            actor=Actor.OPERATOR,
+            code="wrong-clock",
+            what=f"this machine's clock is {told(skew)}: it says {ours:%F %T}Z, "
+            f"{authority.name} says {ours + skew:%F %T}Z",
+            remedy="Set the clock (chrony, systemd-timesyncd), "
+            "or raise max_clock_skew in [settings]",
+        )
     )
 
 

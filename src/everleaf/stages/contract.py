@@ -6,6 +6,7 @@ from everleaf import ports
 from everleaf.core.job import Job
 from everleaf.core.limits import Limit
 from everleaf.core.outcome import Look, Outcome
+from everleaf.core.rehearsed import Rehearsed
 
 
 class Tools(Protocol):
@@ -70,6 +71,10 @@ class Tools(Protocol):
         """The authority of this name in the configuration."""
         ...
 
+    def accounts(self, authority: str) -> ports.Accounts:
+        """Our account at this authority."""
+        ...
+
     def account(self, authority: str) -> str:
         """Our account's URL there, as far as it is known without asking; else its name."""
         ...
@@ -80,6 +85,10 @@ class Tools(Protocol):
 
     def solver(self, name: str) -> ports.Solver:
         """The solver of this name in the configuration."""
+        ...
+
+    def rehearsed(self, name: str) -> Rehearsed:
+        """What the last rehearsal of this certificate came to."""
         ...
 
     def roots(self, authority: str) -> tuple[bytes, ...]:

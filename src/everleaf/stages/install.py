@@ -4,8 +4,7 @@ from datetime import datetime
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.certificate import Version
-from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job
+from everleaf.core.job import Job, attempts_key
 from everleaf.core.outcome import Done, Due, Idle, Look, Outcome
 from everleaf.ports import Material
 from everleaf.stages.contract import Tools
@@ -21,21 +20,32 @@ def look(job: Job) -> Look:
 
 def act(job: Job, tools: Tools) -> Outcome:
     """Write the version, then forget the order; killed between the two, both are done again."""
-    from everleaf.pki.certificates import split, to_pem
-
-    ders = split(tools.shelf.verified(job.name))
-    version = _version(job, ders, tools.clock.now())
-    material = Material(
-        leaf=to_pem(ders[0]),
-        chain=b"".join(to_pem(der) for der in ders[1:]),
-        key=tools.shelf.pending_key(job.name),
-    )
-    tools.shelf.install(job.wanted, version, material)
-    tools.store.set_attempts(key_of(job.wanted.identifiers), Attempts())
+    version, chain = version_of(job, tools)
+    tools.shelf.install(job.wanted, version, material_of(job, tools, chain))
+    tools.store.set_attempts(attempts_key(job.wanted.identifiers, version.authority), Attempts())
     tools.shelf.give_up(job.name)
     kept = {one for one in (job.holding.live, job.standing.settled, version.id) if one}
     tools.shelf.prune(job.wanted, kept)
     return Done(f"version {version.id}, serial {version.serial}, ends {version.earliest_end:%F}")
+
+
+def version_of(job: Job, tools: Tools) -> tuple[Version, tuple[bytes, ...]]:
+    """What is to be installed, and its chain, DER."""
+    from everleaf.pki.certificates import split
+
+    chain = split(tools.shelf.verified(job.name))
+    return _version(job, chain, tools.clock.now()), chain
+
+
+def material_of(job: Job, tools: Tools, chain: tuple[bytes, ...]) -> Material:
+    """The files' contents; the key of a request of the operator's own is not ours to have."""
+    from everleaf.pki.certificates import to_pem
+
+    return Material(
+        leaf=to_pem(chain[0]),
+        chain=b"".join(to_pem(der) for der in chain[1:]),
+        key=None if job.wanted.csr is not None else tools.shelf.pending_key(job.name),
+    )
 
 
 def _version(job: Job, ders: tuple[bytes, ...], now: datetime) -> Version:
@@ -51,7 +61,7 @@ def _version(job: Job, ders: tuple[bytes, ...], now: datetime) -> Version:
     return Version(
         id=f"{now:%Y%m%dT%H%M%SZ}-{leaf.sha256[:8]}",
         ask=job.wanted.ask,
-        authority=job.wanted.authority,
+        authority=pending.authority if pending else job.wanted.authorities[0],
         account=pending.account if pending else "",
         identifiers=leaf.identifiers,
         serial=leaf.serial,
@@ -61,4 +71,6 @@ def _version(job: Job, ders: tuple[bytes, ...], now: datetime) -> Version:
         chain_sha256=hashes,
         cert_id=leaf.cert_id,
         installed_at=now,
+        key_type="" if job.wanted.csr is not None else job.wanted.key_type.value,
+        profile=job.wanted.profile,
     )

@@ -1,21 +1,17 @@
-"""Order: a fresh key on disk, then an order at the authority, with `replaces`."""
+"""Order: a fresh key on disk, then an order at the first authority that takes one."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
 
 from everleaf.core.backoff import holds, next_attempt
-from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job, Pending
+from everleaf.core.job import Job, Venue, attempts_key
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
-from everleaf.errors import AuthorityError, EndOfTimeError, EverleafError, UnreachableError
-from everleaf.ports import Authority, Order
+from everleaf.core.schedule import Reason
+from everleaf.errors import AuthorityError, EndOfTimeError, EverleafError, Fault
 from everleaf.stages.abandon import abandon
-from everleaf.stages.clockwork import wrong_clock
+from everleaf.stages.clockwork import WrongClockError
 from everleaf.stages.contract import Tools
-
-_SENDINGS = 3
-_KEPT_FROM_RETRY = ("badNonce", "rateLimited")
+from everleaf.stages.placing import Placing
 
 
 def look(job: Job) -> Look:
@@ -23,6 +19,8 @@ def look(job: Job) -> Look:
     pending, why, code = job.holding.pending, "", "due"
     if pending and pending.ask != job.wanted.ask:
         return Due("the configuration changed while an order was under way", "changed")
+    if pending and pending.authority not in job.wanted.authorities:
+        return Due(f"{pending.authority} is not to be ordered at any more", "changed")
     if pending and pending.order_url is not None:
         if not _chain_failed(job):
             return Idle("an order is under way")
@@ -34,11 +32,24 @@ def look(job: Job) -> Look:
         if not decision.due:
             return Idle(decision.why)
         why, code = decision.why, decision.reason.value
+        if decision.reason in (Reason.MISSING, Reason.CHANGED):
+            unrehearsed = _unrehearsed(job)
+            if unrehearsed is not None:
+                return unrehearsed
+            why += f" (no rehearsal: {job.exempt})" if job.wanted.rehearse and job.exempt else ""
     held = _held(job)
     if held is None:
         return Due(why, code)
     # Until then the chain that failed is verified anew: the trust file may have been mended.
     return Idle(why) if code == "rejected" else held
+
+
+def _unrehearsed(job: Job) -> Held | None:
+    """A new or changed certificate waits for a passed rehearsal, where that was asked for."""
+    done = job.rehearsed == job.wanted.ask or job.exempt or job.force
+    if done or not job.wanted.rehearse:
+        return None
+    return Held(None, f"a rehearsal has to pass first: everleaf run --dry-run {job.name}")
 
 
 def _chain_failed(job: Job) -> bool:
@@ -48,145 +59,81 @@ def _chain_failed(job: Job) -> bool:
 
 
 def _held(job: Job) -> Held | None:
-    if holds(job.limited_until, job.now):
-        return Held(job.limited_until, f"{job.wanted.authority} limits us: its Retry-After is kept")
-    if job.blocked_by:
-        return Held(None, f"{job.blocked_by} has an order under way for the same identifiers")
+    """Why no authority is asked for an order now."""
     wait = job.standing.waiting.get(Stage.ORDER)
     if holds(wait, job.now) and not job.force:
         return Held(wait, "the authority's limits leave no room for an order before")
-    trouble = job.standing.troubles.get(Stage.ORDER)
-    if trouble and holds(trouble.retry_at, job.now):
-        return Held(trouble.retry_at, "the authority's Retry-After")
-    if job.force:
-        return None
-    until = job.backoff()
-    if until and until > job.now:
-        return Held(until, f"{job.attempts.failures} failures in a row for these identifiers")
-    rushed = next_attempt(job.standing.rushed, job.name, job.now)
+    if not job.open_venues():
+        held = [one for one in map(job.hold, job.venues) if one is not None]
+        return min(held, key=lambda one: (one.until is None, one.until or job.now), default=None)
+    rushed = None if job.force else next_attempt(job.standing.rushed, job.name, job.now)
     if rushed and rushed > job.now:
         why = "the authority wants every new certificate replaced as soon as it is issued"
         return Held(rushed, why)
-    if job.turn and job.turn.at > job.now:
-        return Held(job.turn.at, job.turn.why)
     return None
 
 
 def act(job: Job, tools: Tools) -> Outcome:
-    """Give up what is void, then place an order."""
+    """Give up what is void, then place an order, at the first authority that takes it."""
     pending, wanted = job.holding.pending, job.wanted
-    if pending and (pending.ask != wanted.ask or _chain_failed(job)):
-        changed = pending.ask != wanted.ask
+    known = pending is not None and pending.authority in wanted.authorities
+    if pending and (pending.ask != wanted.ask or not known or _chain_failed(job)):
+        changed = pending.ask != wanted.ask or not known
         abandon(job, pending, tools)
         pending = None
         if changed and (not job.decision().due or _held(job)):
             return Done("what was under way was given up; no other order is due")
-    authority = tools.authority(wanted.authority)
-    try:
-        account = authority.account()
-        wrong = wrong_clock(authority, job, tools)
-        if wrong is not None:
-            return Failed(wrong)
-        placing = _Placing(authority, job, account, tools)
-        replaces = placing.predecessor()
-        wait = placing.turn(exempt=replaces is not None)
-        if wait is not None:
-            return wait
-        if pending is None:
-            pending = _begin(job, tools, account)
-        placed = placing.place(replaces)
-    except EndOfTimeError:
-        raise
-    except EverleafError as error:
-        return _failed(job, tools, error)
-    if isinstance(placed, Waiting):
-        return placed
-    order, replaces = placed
-    recorded = replace(pending, order_url=order.url, account=account, replaces=replaces)
-    tools.shelf.update(job.name, recorded)
-    return Done(f"order {order.url}" + (f" replaces {replaces}" if replaces else ""))
+    waits: list[Waiting] = []
+    faults: list[tuple[Venue, Fault]] = []
+    for venue in job.open_venues() or (job.venue_in_use(),):
+        if pending is not None and pending.authority != venue.authority:
+            # It was refused there, or its answer never came: such an order costs nothing.
+            tools.shelf.give_up(job.name)
+            pending = None
+        try:
+            seen = Placing(job, venue, tools).begin(pending)
+        except EndOfTimeError:
+            raise
+        except WrongClockError as error:
+            return Failed(error.fault)
+        except EverleafError as error:
+            faults.append((venue, _count(job, venue, tools, error)))
+            pending = tools.shelf.holding(wanted).pending
+            continue
+        if isinstance(seen, Done):
+            _tell(job, tools, faults)
+            return seen
+        waits.append(seen)
+    if waits:
+        return min(waits, key=lambda one: one.until)
+    return Failed(_together([fault for _, fault in faults]))
 
 
-def _begin(job: Job, tools: Tools, account: str) -> Pending:
-    pending = Pending(
-        ask=job.wanted.ask,
-        authority=job.wanted.authority,
-        account=account,
-        identifiers=job.wanted.identifiers,
-        created_at=tools.clock.now(),
-    )
-    tools.shelf.begin(job.name, pending, tools.keys.generate(job.wanted.key_type))
-    return pending
+def _count(job: Job, venue: Venue, tools: Tools, error: EverleafError) -> Fault:
+    """One more failure there; what the authority asked for is kept."""
+    retry_at = error.retry_at if isinstance(error, AuthorityError) else None
+    key = attempts_key(job.wanted.identifiers, venue.authority)
+    tools.store.set_attempts(key, venue.attempts.failed(tools.clock.now(), retry_at))
+    if isinstance(error, AuthorityError) and error.limited and retry_at and not error.narrow:
+        tools.store.set_limited(tools.account(venue.authority), retry_at)
+    return error.fault
 
 
-@dataclass(frozen=True, slots=True)
-class _Placing:
-    """One order about to be placed."""
-
-    authority: Authority
-    job: Job
-    account: str
-    tools: Tools
-
-    def predecessor(self) -> str | None:
-        """The CertID for `replaces` (RFC 9773, section 5): the same authority and account."""
-        before = self.job.predecessor()
-        if before is None or not self.authority.has_renewal_info():
-            return None
-        return before.cert_id if before.account == self.account else None
-
-    def turn(self, *, exempt: bool) -> Waiting | None:
-        """Count the order; where the authority's limits leave it no room, it waits for its turn."""
-        job, now = self.job, self.tools.clock.now()
-        limits = () if job.force else job.limits
-        claim = replace(job.claim(), exempt=exempt)
-        turn = self.tools.store.claim(self.account, claim, limits, now)
-        return Waiting(turn.at, turn.why) if turn.at > now else None
-
-    def place(self, replaces: str | None) -> tuple[Order, str | None] | Waiting:
-        """An order, and the CertID that it carried.
-
-        A refusal of `replaces` is tried once without it; a lost answer is sent for again, since a
-        pending order without a URL costs nothing but its place in the count.
-        """
-        lost = 0
-        while True:
-            try:
-                return self.authority.new_order(self.job.wanted.identifiers, replaces), replaces
-            except UnreachableError as error:
-                lost += 1
-                if lost == _SENDINGS or error.retry_at is not None:
-                    raise
-                self.tools.clock.sleep(0.25 * 2**lost)
-            except AuthorityError as error:
-                if replaces is None or _keeps_replaces(error):
-                    raise
-                self._say_without(error)
-                replaces = None
-            wait = self.turn(exempt=replaces is not None)
-            if wait is not None:
-                return wait
-
-    def _say_without(self, error: AuthorityError) -> None:
-        self.tools.events.say(
-            "warning",
-            "order refused with replaces, placed without it",
-            certificate=self.job.name,
-            stage=Stage.ORDER.value,
-            words=list(error.fault.words),
-        )
+def _tell(job: Job, tools: Tools, faults: Sequence[tuple[Venue, Fault]]) -> None:
+    for venue, fault in faults:
+        tools.events.say(
+            "warning", "authority passed over", certificate=job.name, stage=Stage.ORDER.value,
+            authority=venue.authority, code=fault.code, words=str(fault),
+        )  # fmt: skip
 
 
-def _keeps_replaces(error: AuthorityError) -> bool:
-    problem = error.problem
-    return problem is None or problem.kind in _KEPT_FROM_RETRY or problem.status in (429, 503)
-
-
-def _failed(job: Job, tools: Tools, error: EverleafError) -> Failed:
-    now: datetime = tools.clock.now()
-    tools.store.set_attempts(key_of(job.wanted.identifiers), job.attempts.failed(now))
-    if not isinstance(error, AuthorityError):
-        return Failed(error.fault)
-    if error.limited and error.retry_at and not error.narrow:
-        tools.store.set_limited(tools.account(job.wanted.authority), error.retry_at)
-    return Failed(error.fault, error.retry_at)
+def _together(faults: Sequence[Fault]) -> Fault:
+    """The preferred authority's fault; those of the others are told in its words."""
+    first, *others = faults
+    if not others:
+        return first
+    words = (*first.words, *(str(one) for one in others))
+    return Fault(
+        actor=first.actor, code=first.code, what=first.what, where=first.where, words=words,
+        remedy=first.remedy,
+    )  # fmt: skip

@@ -81,7 +81,10 @@ class Watch:
 
     def _connect(self, target: Target) -> Seen:
         endpoint = target.endpoint
-        return self._tools.probe.look(target.address, endpoint.port, endpoint.host, TIMEOUT)
+        present = self._tools.shelf.live_path(self._job.name) if endpoint.present else None
+        return self._tools.probe.look(
+            target.address, endpoint.port, endpoint.host, TIMEOUT, present
+        )
 
     def _grace_left(self, endpoint: Endpoint) -> float:
         standing = self._job.standing
@@ -97,6 +100,11 @@ class Watch:
         if not seen.chain:
             sight = Sight.UNKNOWN if seen.no_route else Sight.UNREACHABLE
             return self._observation(target, sight, words=seen.words)
+        if target.endpoint.present:
+            serial = self._live.serial
+            if seen.taken:
+                return self._observation(target, Sight.CONFIRMED, serial=serial)
+            return self._observation(target, Sight.REFUSED, serial=serial, words=seen.words)
         sent = tuple(sha256(der).hexdigest() for der in seen.chain)
         should = self._live.chain_sha256
         if sent[0] != should[0]:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from everleaf.core.backoff import begun_again, holds
-from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job
+from everleaf.core.backoff import Attempts, begun_again, holds
+from everleaf.core.job import Job, attempts_key
 from everleaf.core.lifecycle import Stage
 from everleaf.core.limits import Kind
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
@@ -38,15 +37,17 @@ def look(job: Job) -> Look:
 def _held(job: Job) -> Held | None:
     """What the authority asked for, and our own back-off, hold here too (RFC 8555, section 6.6)."""
     trouble = job.standing.troubles.get(Stage.VALIDATE)
-    if holds(job.limited_until, job.now):
-        return Held(job.limited_until, f"{job.wanted.authority} limits us: its Retry-After is kept")
+    venue = job.venue_in_use()
+    if holds(venue.limited_until, job.now):
+        why = f"{venue.authority} limits us: its Retry-After is kept"
+        return Held(venue.limited_until, why)
     if trouble is None:
         return None
     if holds(trouble.retry_at, job.now):
         return Held(trouble.retry_at, "the authority's Retry-After")
-    until = job.backoff()
+    until = job.backoff(venue)
     if until and until > job.now and not job.force:
-        return Held(until, f"{job.attempts.failures} failures in a row for these identifiers")
+        return Held(until, f"{venue.attempts.failures} failures in a row for these identifiers")
     return None
 
 
@@ -64,7 +65,7 @@ def act(job: Job, tools: Tools) -> Outcome:
     if pending.downloaded:
         return Done("responses of a killed run were taken down")
     authority = tools.authority(pending.authority)
-    work = Work(job, tools, authority, tools.solver(job.wanted.solver), pending)
+    work = Work(job, tools, authority, pending)
     try:
         try:
             order = authority.order(url)
@@ -78,7 +79,7 @@ def act(job: Job, tools: Tools) -> Outcome:
         return _follow(work, order)
     except UnreachableError as error:
         # The order stands; nothing is known to have failed but the line.
-        return _failed(work, error.fault, error)
+        return _elsewhere(work, error) or _failed(work, error.fault, error)
     except AuthorityError as error:
         return _refused(work, error)
 
@@ -86,12 +87,38 @@ def act(job: Job, tools: Tools) -> Outcome:
 def _again(work: Work, why: str) -> Back:
     """The order is void, and nobody refused anything: begin again, at once the first time."""
     work.tools.shelf.give_up(work.job.name)
-    attempts = begun_again(work.job.attempts, work.tools.clock.now())
-    work.tools.store.set_attempts(key_of(work.job.wanted.identifiers), attempts)
+    known = _attempts(work)
+    work.tools.store.set_attempts(_key(work), begun_again(known, work.tools.clock.now()))
     return Back(why)
 
 
-def _refused(work: Work, error: AuthorityError) -> Failed:
+def _elsewhere(work: Work, error: AuthorityError) -> Back | None:
+    """The authority is down or limits us, and another is at hand: the order is given up.
+
+    What was finalized may be issued at any moment, and is waited for.
+    """
+    job, tools = work.job, work.tools
+    known = tools.shelf.holding(job.wanted).pending
+    mine = work.pending.authority
+    others = [one for one in job.open_venues() if one.authority != mine]
+    if not others or (known and known.finalized):
+        return None
+    _failed(work, error.fault, error)
+    if known is not None:
+        take_down(job.name, known, tools)
+    tools.shelf.give_up(job.name)
+    return Back(f"{mine} is passed over: {error.fault}")
+
+
+def _key(work: Work) -> str:
+    return attempts_key(work.job.wanted.identifiers, work.pending.authority)
+
+
+def _attempts(work: Work) -> Attempts:
+    return work.tools.store.attempts(_key(work))
+
+
+def _refused(work: Work, error: AuthorityError) -> Back | Failed:
     """Once the certificate was asked for, only the order itself says that there will be none.
 
     Or the same refusal again and again, for a day and more.
@@ -108,6 +135,9 @@ def _refused(work: Work, error: AuthorityError) -> Failed:
     if error.limited:
         if error.retry_at and not error.narrow:
             work.tools.store.set_limited(work.tools.account(work.pending.authority), error.retry_at)
+        passed_over = _elsewhere(work, error)
+        if passed_over is not None:
+            return passed_over
     elif pending is not None and (for_ever or not (known and known.finalized)):
         abandon(work.job, pending, work.tools)
     return _failed(work, error.fault, error)
@@ -142,13 +172,48 @@ def _follow(work: Work, order: Order) -> Outcome:
                 if order.status is Status.PROCESSING:
                     return _waiting(work, order)
             case Status.VALID if order.certificate:
-                _mark_finalized(work)
-                chain = work.authority.certificate(order.certificate)
-                work.tools.shelf.keep_download(work.job.name, chain)
-                return Done(f"issued: {order.certificate}")
+                return _fetch(work, order.certificate)
             case _:
                 abandon(work.job, work.pending, work.tools)
                 return _failed(work, _order_fault(order))
+
+
+def _fetch(work: Work, url: str) -> Outcome:
+    _mark_finalized(work)
+    chain = _download(work, url)
+    if isinstance(chain, Fault):
+        return _failed(work, chain)
+    work.tools.shelf.keep_download(work.job.name, chain)
+    return Done(f"issued: {url}")
+
+
+def _download(work: Work, url: str) -> bytes | Fault:
+    """The chain that is wanted, of those that the authority offers (section 7.4.2)."""
+    chain, wanted = work.authority.certificate(url), work.job.wanted.preferred_chain
+    if wanted is None:
+        return chain
+    from everleaf.pki.preferred import leads_to, topmost
+
+    chains = (chain, *work.authority.alternates(url))
+    roots = work.tools.roots(work.pending.authority)
+    for one in chains:
+        if leads_to(one, wanted.issuer, roots):
+            return one
+    offered = ", ".join(dict.fromkeys(repr(topmost(one)) for one in chains))
+    fault = Fault(
+        actor=Actor.OPERATOR,
+        code="no-preferred-chain",
+        what=f"none of the {len(chains)} chains leads to {wanted.issuer!r}; they lead to {offered}",
+        where=url,
+        remedy="Name one of these as preferred_chain, or take the default where none matches",
+    )
+    if wanted.required:
+        return fault
+    work.tools.events.say(
+        "warning", "preferred chain not offered", certificate=work.job.name,
+        stage=Stage.VALIDATE.value, words=fault.what,
+    )  # fmt: skip
+    return chain
 
 
 def _finalize(work: Work, order: Order) -> Order:
@@ -156,9 +221,12 @@ def _finalize(work: Work, order: Order) -> Order:
 
     if _mark_finalized(work):
         count(work, Kind.CERTIFICATES, order.identifiers)
+    wanted = work.job.wanted
+    if wanted.csr is not None:
+        return work.authority.finalize(order, wanted.csr)
     key = work.tools.shelf.pending_key(work.job.name)
     # The CSR names what was ordered: exactly the order's identifiers (section 7.4).
-    return work.authority.finalize(order, csr(key, order.identifiers))
+    return work.authority.finalize(order, csr(key, order.identifiers, wanted.usages))
 
 
 def _mark_finalized(work: Work) -> bool:
@@ -208,6 +276,6 @@ def _order_fault(order: Order) -> Fault:
 
 
 def _failed(work: Work, fault: Fault, error: AuthorityError | None = None) -> Failed:
-    attempts = work.job.attempts.failed(work.tools.clock.now())
-    work.tools.store.set_attempts(key_of(work.job.wanted.identifiers), attempts)
+    attempts = _attempts(work).failed(work.tools.clock.now(), error.retry_at if error else None)
+    work.tools.store.set_attempts(_key(work), attempts)
     return Failed(fault, error.retry_at if error else None)

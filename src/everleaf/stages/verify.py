@@ -3,8 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 
-from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job
+from everleaf.core.job import Job, attempts_key
 from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
 from everleaf.errors import Actor, Fault
 from everleaf.stages.contract import Tools
@@ -27,11 +26,14 @@ def act(job: Job, tools: Tools) -> Outcome:
 
     download = tools.shelf.download(job.name)
     ders = split(download)
+    pending, wanted = job.holding.pending, job.wanted
+    venue = job.venue_in_use()
     verdict = judge(
         ders,
-        key_pem=tools.shelf.pending_key(job.name),
-        identifiers=job.wanted.identifiers,
-        roots=tools.roots(job.wanted.authority),
+        public_key=public_key_of(job, tools),
+        identifiers=wanted.identifiers,
+        usages=wanted.usages,
+        roots=tools.roots(venue.authority),
         now=tools.clock.now(),
     )
     if not verdict.objections:
@@ -41,12 +43,11 @@ def act(job: Job, tools: Tools) -> Outcome:
     where = tools.shelf.keep_rejected(
         job.name, rejected_id, download, "\n".join(verdict.objections)
     )
-    pending = job.holding.pending
     if pending is not None and not pending.rejected:
         # Counted once: looking again at the same chain is no further failure.
         tools.shelf.update(job.name, replace(pending, rejected=True))
-        attempts = job.attempts.failed(tools.clock.now())
-        tools.store.set_attempts(key_of(job.wanted.identifiers), attempts)
+        key = attempts_key(wanted.identifiers, venue.authority)
+        tools.store.set_attempts(key, venue.attempts.failed(tools.clock.now()))
     return Failed(
         Fault(
             actor=Actor.AUTHORITY,
@@ -58,3 +59,13 @@ def act(job: Job, tools: Tools) -> Outcome:
             "it is verified anew at every run",
         )
     )
+
+
+def public_key_of(job: Job, tools: Tools) -> bytes:
+    """The key that it was ordered for, SubjectPublicKeyInfo, DER."""
+    from everleaf.pki.csr import requested
+    from everleaf.pki.keys import public
+
+    if job.wanted.csr is not None:
+        return requested(job.wanted.csr).public_key
+    return public(tools.shelf.pending_key(job.name))

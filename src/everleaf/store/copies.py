@@ -1,5 +1,6 @@
 """Copies outside the state directory: one combined file, or a directory with a link of its own."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -37,19 +38,36 @@ def _is_other(copy: Copy, key: Path) -> bool:
     )
 
 
+def usable(copy: Copy) -> None:
+    """See that its folder is there and may be written.
+
+    Raises:
+        OperatorError: it is not.
+    """
+    folder = copy.path.parent
+    if not folder.is_dir():
+        raise OperatorError(
+            "the folder of a copy is not there",
+            code="no-such-folder",
+            where=str(folder),
+            remedy="Create it, with the owner and mode that its readers need",
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OperatorError(
+            "the folder of a copy may not be written",
+            code="not-permitted",
+            where=str(folder),
+            remedy="Run everleaf as a user that may, or change owner and mode",
+        )
+
+
 def bring(copy: Copy, version: Path) -> None:
     """Bring the copy to this version, as one.
 
     Raises:
         OperatorError: its folder is not there, or may not be written.
     """
-    if not copy.path.parent.is_dir():
-        raise OperatorError(
-            "the folder of a copy is not there",
-            code="no-such-folder",
-            where=str(copy.path.parent),
-            remedy="Create it, with the owner and mode that its readers need",
-        )
+    usable(copy)
     if copy.kind is CopyKind.COMBINED:
         with files.told(version):
             content = (version / "combined.pem").read_bytes()

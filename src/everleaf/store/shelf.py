@@ -146,6 +146,28 @@ class DiskShelf:
             hidden.replace(place / version.id)
             files.sync(place)
 
+    def attempt(self, wanted: Wanted, version: Version, material: Material) -> None:
+        """Write a version and its copies in a folder of their own, and take all of it away."""
+        scratch = self._layout.root / f".attempt-{wanted.name}"
+        files.discard(scratch)
+        files.folder(scratch, PRIVATE_FOLDER)
+        try:
+            trial = DiskShelf(scratch / "state")
+            moved = []
+            for place, one in enumerate(wanted.copies):
+                copies.usable(one)
+                moved.append(replace(one, path=scratch / f"copy-{place}"))
+            there = replace(wanted, copies=tuple(moved))
+            trial.install(there, version, material)
+            trial.switch(there, version.id)
+        finally:
+            files.discard(scratch)
+
+    def amend(self, name: str, version: Version) -> None:
+        """Replace what is told of a version."""
+        place = self._layout.versions(name) / version.id
+        files.write(place / "version.json", encode(version), PUBLIC)
+
     def switch(self, wanted: Wanted, version_id: str) -> None:
         """Make a version live by one rename, then bring every copy to it."""
         place = self._layout.versions(wanted.name) / version_id

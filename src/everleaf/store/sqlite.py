@@ -21,7 +21,7 @@ from everleaf.store.history import event_of
 from everleaf.store.layout import PRIVATE, Layout
 from everleaf.system import files
 
-SCHEMA = 2
+SCHEMA = 3
 _LEDGER = """
 CREATE TABLE ledger (account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
   at TEXT NOT NULL);
@@ -37,10 +37,12 @@ CREATE TABLE history (id INTEGER PRIMARY KEY, at TEXT NOT NULL, certificate TEXT
   stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX history_by_certificate ON history (certificate, id);
 """
+_NOT_BEFORE = "ALTER TABLE attempts ADD COLUMN not_before TEXT;"
 # What leads from each form of the database to this one.
 _STEPS = (
-    _TABLES + _LEDGER,
-    "ALTER TABLE limits RENAME COLUMN authority TO account;" + _LEDGER,
+    _TABLES + _LEDGER + _NOT_BEFORE,
+    "ALTER TABLE limits RENAME COLUMN authority TO account;" + _LEDGER + _NOT_BEFORE,
+    _NOT_BEFORE,
 )
 _KEPT = timedelta(days=31)
 
@@ -102,10 +104,10 @@ class SqliteStore:
 
     def attempts(self, identifiers: str) -> Attempts:
         """Failures for a set of identifiers."""
-        query = "SELECT failures, last FROM attempts WHERE identifiers = ?"
+        query = "SELECT failures, last, not_before FROM attempts WHERE identifiers = ?"
         with self._session() as one:
             row = one.execute(query, (identifiers,)).fetchone()
-        return Attempts(row[0], _time(row[1])) if row else Attempts()
+        return Attempts(row[0], _time(row[1]), _time(row[2])) if row else Attempts()
 
     def set_attempts(self, identifiers: str, attempts: Attempts) -> None:
         """Write failures; none forgets them."""
@@ -113,9 +115,11 @@ class SqliteStore:
             if attempts == Attempts():
                 one.execute("DELETE FROM attempts WHERE identifiers = ?", (identifiers,))
             else:
-                last = attempts.last.isoformat() if attempts.last else None
-                row = (identifiers, attempts.failures, last)
-                one.execute("REPLACE INTO attempts VALUES (?, ?, ?)", row)
+                times = [
+                    at.isoformat() if at else None for at in (attempts.last, attempts.not_before)
+                ]
+                row = (identifiers, attempts.failures, *times)
+                one.execute("REPLACE INTO attempts VALUES (?, ?, ?, ?)", row)
 
     def limited_until(self, account: str) -> datetime | None:
         """The kept `Retry-After` of a 429."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from everleaf.ports import Seen
+from everleaf.tls.client import Client
 from everleaf.tls.symptoms import words
 
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -19,38 +20,54 @@ class TlsProbe:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # Old servers shall be seen too: what they serve is the question, not how.
-        context.set_ciphers("DEFAULT@SECLEVEL=0")
-        context.options |= ssl.OP_NO_TICKET
-        return context
+        return _new_context()
 
-    def look(self, address: str, port: int, server_name: str, timeout: float) -> Seen:
+    def look(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        timeout: float,
+        present: str | None = None,
+    ) -> Seen:
         """One fresh connection; `timeout` seconds for all of it."""
         end = time.monotonic() + timeout
         name = None if _is_address(server_name) else server_name.rstrip(".")
         try:
+            client = Client(present, name or address, end) if present is not None else None
+            context = client.context(_new_context()) if client else self._context
             with socket.create_connection((address, port), timeout=timeout) as line:
                 line.settimeout(max(0.1, end - time.monotonic()))
-                with self._context.wrap_socket(
+                with context.wrap_socket(
                     line, server_hostname=name, do_handshake_on_connect=False
                 ) as channel:
-                    return self._shake(channel)
+                    return self._shake(channel, client)
         except OSError as error:
             return Seen(words=words(error), no_route=error.errno in _NO_ROUTE)
 
     @staticmethod
-    def _shake(channel: ssl.SSLSocket) -> Seen:
+    def _shake(channel: ssl.SSLSocket, client: Client | None) -> Seen:
         try:
             channel.do_handshake()
         except OSError as error:
             # A server may ask for a client certificate, and refuse, after it has sent its own.
             chain = _chain(channel)
-            return Seen(chain=chain, words="" if chain else words(error))
+            return Seen(chain=chain, words=words(error) if client or not chain else "")
         chain = _chain(channel)
-        return Seen(chain=chain, words="" if chain else "it sends no certificate")
+        if client is None:
+            return Seen(chain=chain, words="" if chain else "it sends no certificate")
+        refused = client.refusal(channel)
+        return Seen(chain=chain, words=refused, taken=not refused)
+
+
+def _new_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # Old servers shall be seen too: what they serve is the question, not how.
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.options |= ssl.OP_NO_TICKET
+    return context
 
 
 def _chain(channel: ssl.SSLSocket) -> tuple[bytes, ...]:

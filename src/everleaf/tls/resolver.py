@@ -3,14 +3,14 @@
 import ipaddress
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from everleaf.core.caa import Caa, CaaRecord
 from everleaf.errors import Actor, EverleafError, Fault
+from everleaf.system.dns import resolver_over
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
-
-_LIFETIME = 10.0
 
 
 class DnsResolver:
@@ -25,19 +25,7 @@ class DnsResolver:
 
     @cached_property
     def _resolver(self) -> "Resolver":
-        import dns.nameserver
-        import dns.resolver
-
-        try:
-            resolver = dns.resolver.Resolver(configure=not self._servers)
-        except dns.resolver.NoResolverConfiguration as error:
-            raise _fault("no name server is known here", str(error)) from error
-        if self._servers:
-            resolver.nameservers = [
-                dns.nameserver.Do53Nameserver(*_split(one)) for one in self._servers
-            ]
-        resolver.lifetime = _LIFETIME
-        return resolver
+        return resolver_over(self._servers)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         """All A and AAAA records' addresses; an address is its own answer.
@@ -69,13 +57,35 @@ class DnsResolver:
             raise _fault(f"the name {host} has no address", "")
         return addresses
 
+    def caa(self, host: str) -> Caa:
+        """The CAA records that hold for a name, found by climbing (RFC 8659, section 3).
 
-def _split(text: str) -> tuple[str, int]:
-    try:
-        return str(ipaddress.ip_address(text.strip("[]"))), 53
-    except ValueError:
-        host, _, port = text.rpartition(":")
-        return host.strip("[]"), int(port)
+        Raises:
+            EverleafError: no server answered, or one said SERVFAIL.
+        """
+        import dns.exception
+        import dns.name
+        import dns.resolver
+
+        name = dns.name.from_text(host)
+        while name != dns.name.root:
+            try:
+                found = self._resolver.resolve(name, "CAA", raise_on_no_answer=False)
+            except dns.resolver.NXDOMAIN:
+                found = None
+            except dns.exception.DNSException as error:
+                what = f"the CAA records of {name.to_text(omit_final_dot=True)} cannot be had"
+                raise _fault(what, str(error)) from error
+            records = tuple(_caa_record(one) for one in found or ())
+            if records:
+                return Caa(at=name.to_text(omit_final_dot=True), records=records)
+            name = name.parent()
+        return Caa()
+
+
+def _caa_record(one: Any) -> CaaRecord:
+    tag, value = (text.decode("ascii", errors="replace") for text in (one.tag, one.value))
+    return CaaRecord(flags=one.flags, tag=tag.lower(), value=value)
 
 
 def _fault(what: str, words: str) -> EverleafError:

@@ -3,8 +3,9 @@
 import pytest
 
 from everleaf.ca.authority import AcmeAuthority
+from everleaf.ca.jws import load, new_key
 from everleaf.core.identifiers import parse
-from everleaf.errors import AuthorityError, OperatorError
+from everleaf.errors import AuthorityError, EverleafError, OperatorError
 from support.faulty import Faulty, document, problem
 from support.wire import MemoryAccounts, adapter
 
@@ -117,15 +118,6 @@ def test_what_the_operator_must_mend_is_the_operators_fault_in_the_authoritys_wo
     assert kind == "externalAccountRequired" or "as it says" in str(caught.value)
 
 
-def test_an_authority_that_wants_external_binding_is_said_to(
-    server: Faulty, accounts: MemoryAccounts
-) -> None:
-    with_meta(server, externalAccountRequired=True)
-    server.replies["/account"] = problem("accountDoesNotExist", 400)
-    with pytest.raises(OperatorError, match="external account binding"):
-        authority(server, accounts).account()
-
-
 def test_an_account_that_the_authority_lost_is_opened_again_with_the_same_key(
     server: Faulty, accounts: MemoryAccounts
 ) -> None:
@@ -176,3 +168,38 @@ def test_an_account_without_a_location_is_the_authoritys_fault(
     server.replies["/account"] = document({}, 201)
     with pytest.raises(AuthorityError, match="Location"):
         authority(server, accounts).account()
+
+
+def test_after_a_roll_over_cut_short_the_key_that_the_authority_knows_goes_on(
+    server: Faulty,
+) -> None:
+    new = new_key()
+    accounts = MemoryAccounts(key=new_key(), url=server.url + "/me", following=new)
+    assert authority(server, accounts).account() == server.url + "/me"
+    assert (accounts.key, accounts.following) == (new, None)
+    assert payloads(server) == [{"onlyReturnExisting": True}]
+    assert server.seen[-1].protected["jwk"] == load(new).public
+
+
+def test_after_a_roll_over_that_never_arrived_the_old_key_goes_on(server: Faulty) -> None:
+    old = new_key()
+    accounts = MemoryAccounts(key=old, url=server.url + "/me", following=new_key())
+    server.faults = [("/account", problem("accountDoesNotExist", 400))]
+    assert authority(server, accounts).account() == server.url + "/me"
+    assert (accounts.key, accounts.following) == (old, None)
+    assert server.seen[-1].protected["jwk"] == load(old).public
+
+
+def test_no_key_is_dropped_before_the_authority_has_said_whose_account_it_is(
+    server: Faulty,
+) -> None:
+    keys = new_key(), new_key()
+    accounts = MemoryAccounts(key=keys[0], url=server.url + "/me", following=keys[1])
+    for fault in (problem("rateLimited", 429), problem("unauthorized", 403)):
+        server.faults = [("/account", fault)]
+        with pytest.raises(EverleafError):
+            authority(server, accounts).account()
+        server.faults = [("/account", problem("accountDoesNotExist", 400)), ("/account", fault)]
+        with pytest.raises(EverleafError):
+            authority(server, accounts).account()
+    assert (accounts.key, accounts.following) == keys

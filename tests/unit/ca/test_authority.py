@@ -1,10 +1,12 @@
 """The adapter where Pebble cannot be made to misbehave."""
 
+import json
+
 import pytest
 
 from everleaf.ca.authority import AcmeAuthority
 from everleaf.core.identifiers import parse
-from everleaf.errors import AuthorityError, UnreachableError
+from everleaf.errors import Actor, AuthorityError, UnreachableError
 from everleaf.ports import Status
 from support.faulty import Fault, Faulty, Reply, document, problem
 from support.wire import Turning, adapter
@@ -48,6 +50,56 @@ def test_replaces_stands_in_new_order_and_its_reflection_is_not_relied_on(
     authority.new_order(NAMES[:1], "abc.def")
     expected = {"identifiers": [{"type": "dns", "value": "a.test"}], "replaces": "abc.def"}
     assert payload(server, "/order") == expected
+
+
+def with_profiles(server: Faulty, **profiles: str) -> None:
+    body = json.loads(server.replies["/dir"].body)
+    server.replies["/dir"] = document({**body, "meta": {"profiles": profiles}})
+
+
+def test_a_profile_is_sent_only_where_one_is_asked_for(
+    server: Faulty, authority: AcmeAuthority
+) -> None:
+    with_profiles(server, short="six days")
+    authority.new_order(NAMES[:1], None)
+    assert payload(server, "/order") == {"identifiers": [{"type": "dns", "value": "a.test"}]}
+    authority.new_order(NAMES[:1], None, "short")
+    assert payload(server, "/order") == {
+        "identifiers": [{"type": "dns", "value": "a.test"}],
+        "profile": "short",
+    }
+
+
+@pytest.mark.parametrize(
+    ("profiles", "remedy"),
+    [
+        ({"b": "the second", "a": "the first"}, "It offers: a (the first); b (the second)"),
+        ({"a": ""}, "It offers: a"),
+        ({}, "It offers no profiles: take `profile` out"),
+    ],
+)
+def test_a_profile_that_is_not_offered_is_refused_without_asking(
+    server: Faulty, authority: AcmeAuthority, profiles: dict[str, str], remedy: str
+) -> None:
+    with_profiles(server, **profiles)
+    with pytest.raises(AuthorityError) as caught:
+        authority.new_order(NAMES, None, "c")
+    fault = caught.value.fault
+    assert (fault.actor, fault.code, fault.remedy) == (Actor.OPERATOR, "unknown-profile", remedy)
+    assert server.paths("POST") == []
+
+
+def test_a_profile_that_the_authority_refuses_all_the_same_comes_in_its_words(
+    server: Faulty, authority: AcmeAuthority
+) -> None:
+    with_profiles(server, short="six days")
+    server.replies["/order"] = problem("invalidProfile", 400, "not for this account")
+    with pytest.raises(AuthorityError, match="not for this account") as caught:
+        authority.new_order(NAMES, None, "short")
+    assert caught.value.fault.actor is Actor.OPERATOR
+    assert caught.value.fault.remedy == "It offers: short (six days)"
+    assert caught.value.problem is not None
+    assert caught.value.problem.kind == "invalidProfile"
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_REQUEST, Fault.LOST_ANSWER, Fault.RESET])
@@ -132,6 +184,41 @@ def test_a_download_that_is_no_chain_is_the_authoritys_fault(
     with pytest.raises(AuthorityError, match="sorry"):
         authority.certificate(server.url + "/certificate")
     assert server.seen[-1].headers["accept"] == "application/pem-certificate-chain"
+
+
+CHAIN = b"-----BEGIN CERTIFICATE-----"
+
+
+@pytest.mark.rule("ACME-7")
+def test_other_chains_are_downloaded_each_once_and_as_chains(
+    server: Faulty, authority: AcmeAuthority
+) -> None:
+    links = '</certificate/1>;rel="alternate", </certificate>;rel=alternate, </dir>;rel="index"'
+    again = ', </certificate/2>;rel=alternate, </certificate/1>;rel="alternate"'
+    server.replies["/certificate"] = Reply(body=CHAIN, headers={"link": links + again})
+    server.replies["/certificate/1"] = Reply(body=CHAIN + b" 1")
+    server.replies["/certificate/2"] = Reply(body=CHAIN + b" 2")
+    found = authority.alternates(server.url + "/certificate")
+    assert found == (CHAIN + b" 1", CHAIN + b" 2")
+    assert server.seen[-1].headers["accept"] == "application/pem-certificate-chain"
+
+
+@pytest.mark.rule("ACME-7")
+def test_a_certificate_without_links_has_no_other_chains(
+    server: Faulty, authority: AcmeAuthority
+) -> None:
+    server.replies["/certificate"] = Reply(body=CHAIN)
+    assert authority.alternates(server.url + "/certificate") == ()
+
+
+def test_another_chain_that_is_none_is_the_authoritys_fault(
+    server: Faulty, authority: AcmeAuthority
+) -> None:
+    headers = {"link": "</other>;rel=alternate"}
+    server.replies["/certificate"] = Reply(body=CHAIN, headers=headers)
+    server.replies["/other"] = Reply(body=b"sorry")
+    with pytest.raises(AuthorityError, match="sorry"):
+        authority.alternates(server.url + "/certificate")
 
 
 def test_a_new_order_without_a_location_is_the_authoritys_fault(

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from everleaf.ca import orders
 from everleaf.ca.answer import Answer
+from everleaf.ca.jws import load, new_key
 from everleaf.core.identifiers import Identifier, Kind, parse
 from everleaf.errors import AuthorityError
 from everleaf.ports import Status
 
+SIGNER = load(new_key()).of("https://ca.test/account/1")
 ORDER: dict[str, Any] = {
     "status": "pending",
     "identifiers": [{"type": "dns", "value": "WWW.example.org"}, {"type": "ip", "value": "::1"}],
@@ -43,7 +45,7 @@ def read_order(body: object) -> Any:
 
 
 def read_authorization(body: object) -> Any:
-    return orders.authorization(answer(body), "https://ca.test/a/1", "thumb", None)
+    return orders.authorization(answer(body), "https://ca.test/a/1", SIGNER, None)
 
 
 def test_an_order_is_read() -> None:
@@ -69,8 +71,41 @@ def test_an_orders_problem_is_kept() -> None:
 
 def test_a_challenge_with_a_token_has_its_key_authorization() -> None:
     (challenge,) = read_authorization(AUTHORIZATION).challenges
-    assert challenge.key_authorization == "t_-0.thumb"
-    assert "t_-0.thumb" not in repr(challenge)
+    assert challenge.key_authorization == f"t_-0.{SIGNER.thumbprint}"
+    assert SIGNER.thumbprint not in repr(challenge)
+
+
+@pytest.mark.parametrize("kind", ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"])
+def test_challenges_with_a_token_name_the_account_too(kind: str) -> None:
+    body = {**AUTHORIZATION, "challenges": [{**HTTP_01, "type": kind}]}
+    (challenge,) = read_authorization(body).challenges
+    assert challenge.key_authorization.startswith("t_-0.")
+    assert challenge.account == "https://ca.test/account/1"
+    with pytest.raises(AuthorityError, match="base64url"):
+        read_authorization({**body, "challenges": [{**HTTP_01, "type": kind, "token": "a/b"}]})
+
+
+def persist(**fields: object) -> Any:
+    one = {"type": "dns-persist-01", "url": "/c/5", "status": "pending", **fields}
+    (challenge,) = read_authorization({**AUTHORIZATION, "challenges": [one]}).challenges
+    return challenge
+
+
+@pytest.mark.parametrize("field", ["issuer-domain-names", "issuerDomainNames"])
+def test_dns_persist_01_has_the_account_and_the_issuers_and_no_token(field: str) -> None:
+    challenge = persist(**{field: ["CA.example.", "other.example"]})
+    assert challenge.issuers == ("ca.example", "other.example")
+    assert challenge.account == "https://ca.test/account/1"
+    assert (challenge.token, challenge.key_authorization) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [None, "ca.example", [], [7], ["ca.example", None], ["a"] * 11, ["ä"], ["x" * 254], [""]],
+)
+def test_dns_persist_01_without_good_names_has_no_issuer_at_all(names: object) -> None:
+    assert persist(**{"issuer-domain-names": names}).issuers == ()
+    assert persist().issuers == ()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Problem documents become errors that keep every word."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -105,3 +106,23 @@ def test_a_5xx_leaves_open_what_happened_and_keeps_words_and_retry_after() -> No
     assert is_kind(error, "serverInternal")
     assert error.retry_at == NOW + timedelta(seconds=90)
     assert "down for maintenance" in str(error.fault)
+
+
+@pytest.mark.rule("ACME-8")
+@pytest.mark.parametrize(
+    ("instance", "links", "page"),
+    [
+        ("https://ca.test/agree", ("<https://ca.test/t>;rel=terms-of-service",), "/agree"),
+        (None, ("<https://ca.test/t>;rel=terms-of-service",), "/t"),
+    ],
+)
+def test_where_a_person_must_act_the_page_is_named(
+    instance: object, links: tuple[str, ...], page: str
+) -> None:
+    body = {"type": URN + "userActionRequired", "detail": "new terms", "instance": instance}
+    one = replace(answer(body, 403), links=links)
+    error = refusal(one, "place an order", NOW)
+    assert error.fault.actor is Actor.OPERATOR
+    assert error.fault.remedy.endswith(f": https://ca.test{page}")
+    plain = refusal(replace(one, links=(), body=b'{"type": "x:userActionRequired"}'), "x", NOW)
+    assert plain.fault.remedy == "Do what the authority asks for"

@@ -7,9 +7,9 @@ from urllib.error import HTTPError
 
 import pytest
 
-from everleaf.challenges.listener import HttpListener
+from everleaf.challenges.listener import HttpListener, HttpResponders
+from everleaf.challenges.listening import NoIpv6Error, cannot
 from everleaf.challenges.registry import build
-from everleaf.challenges.responders import NoIpv6Error, Responders, _cannot
 from everleaf.core.identifiers import parse
 from everleaf.core.job import Trace
 from everleaf.errors import AuthorityError, OperatorError
@@ -132,7 +132,7 @@ def test_another_process_has_nothing_to_remove() -> None:
     address = free()
     mine = HttpListener("web", [address])
     trace = present(mine)
-    HttpListener("web", [address], Responders()).remove(trace)
+    HttpListener("web", [address], HttpResponders()).remove(trace)
     assert fetch(address) == "token.thumb"
     mine.remove(trace)
 
@@ -157,7 +157,7 @@ def test_an_address_of_another_machine_is_the_operators_fault() -> None:
 
 
 def test_a_port_that_is_not_allowed_is_the_operators_fault() -> None:
-    error = _cannot(("::", 80), PermissionError(errno.EACCES, "Permission denied"))
+    error = cannot(("::", 80), PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(error, OperatorError)
     assert (error.fault.code, error.fault.where) == ("port-forbidden", "[::]:80")
     assert "CAP_NET_BIND_SERVICE" in error.fault.remedy
@@ -167,17 +167,17 @@ def test_a_port_that_is_not_allowed_is_the_operators_fault() -> None:
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
 def test_a_machine_without_ipv6_is_told_apart_for_the_wildcard_alone(number: int) -> None:
     error = OSError(number, "no")
-    assert isinstance(_cannot(("::", 80), error), NoIpv6Error)
-    assert isinstance(_cannot(("2001:db8::1", 80), error), OperatorError)
+    assert isinstance(cannot(("::", 80), error), NoIpv6Error)
+    assert isinstance(cannot(("2001:db8::1", 80), error), OperatorError)
 
 
-class Ipv4Only(Responders):
+class Ipv4Only(HttpResponders):
     """The responders of a machine without IPv6."""
 
-    def add(self, address: Address, token: str, response: str) -> None:
+    def add(self, address: Address, key: str, response: str, holder: str = "") -> bool:
         if ":" in address[0]:
-            raise _cannot(address, OSError(errno.EAFNOSUPPORT, "no IPv6"))
-        super().add(address, token, response)
+            raise cannot(address, OSError(errno.EAFNOSUPPORT, "no IPv6"))
+        return super().add(address, key, response, holder)
 
 
 def test_without_ipv6_the_wildcard_is_left_out_in_silence() -> None:
@@ -211,4 +211,6 @@ def test_the_registry_builds_it() -> None:
 def test_the_registry_names_what_it_has() -> None:
     with pytest.raises(OperatorError) as caught:
         build("dns-02", "web")
-    assert "http-01, webroot" in caught.value.fault.remedy
+    assert {"http-01", "webroot", "tls-alpn-01"} <= set(
+        caught.value.fault.remedy.removeprefix("Choose one of ").split(", ")
+    )

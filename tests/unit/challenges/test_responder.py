@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everleaf.challenges.responder import Responder, respond
-from everleaf.challenges.responders import listen
+from everleaf.challenges.http_exchange import HttpExchange, respond
+from everleaf.challenges.listening import listen
+from everleaf.challenges.responder import Responder
 from support.loopback import Address, free, until
 
 PATH = "/.well-known/acme-challenge/"
@@ -78,9 +79,13 @@ def address() -> Address:
     return free()
 
 
+def serve(address: Address) -> Responder:
+    return Responder(listen(address), lambda connection: HttpExchange(connection, ANSWERS.get))
+
+
 @pytest.fixture
 def responder(address: Address) -> Iterator[Responder]:
-    one = Responder(listen(address), ANSWERS.get)
+    one = serve(address)
     yield one
     one.close()
 
@@ -157,11 +162,11 @@ def test_a_client_that_hangs_up_at_once_does_no_harm(address: Address) -> None:
 
 
 def test_after_close_the_port_is_free_and_open_connections_are_ended(address: Address) -> None:
-    one = Responder(listen(address), ANSWERS.get)
+    one = serve(address)
     with socket.create_connection(address, timeout=10) as line:
         one.close()
         assert line.recv(1) == b""
-    again = Responder(listen(address), ANSWERS.get)
+    again = serve(address)
     try:
         assert ask(address, get("/")).startswith(NOT_FOUND)
     finally:

@@ -84,7 +84,7 @@ CASES = {
     "an authority that binds accounts": Case(
         '[authorities.ca]\ndirectory = "https://ca.example.org/dir"',
         "[authorities.zerossl]\nterms_of_service_agreed = true",
-        3, "authorities.zerossl", "outside account", "another authority",
+        3, "authorities.zerossl", "outside account", "external_account",
     ),
     "a contact that is none": Case(
         "[solvers.web]", 'contact = ["ops"]\n[solvers.web]', 5, "authorities.ca.contact[0]",
@@ -103,14 +103,16 @@ CASES = {
         "no authority 'stage'", "known here",
     ),
     "an unknown kind of solver": Case(
-        '"http-01"', '"dns-01"', 6, "solvers.web.type", "'dns-01'", "webroot"
+        '"http-01"', '"webrot"', 6, "solvers.web.type", "'webrot'", "webroot"
     ),
-    "a webroot without a path": Case('"http-01"', '"webroot"', 5, "solvers.web", "path", "path ="),
+    "a webroot without a path": Case(
+        '"http-01"', '"webroot"', 5, "solvers.web.path", "missing", "path ="
+    ),
     "a webroot that is not there": Case(
         '"http-01"', '"webroot"\npath = "/no/such"', 7, "solvers.web.path", "no folder", "create"
     ),
     "a listener with a path": Case(
-        '"http-01"', '"http-01"\npath = "/srv"', 7, "solvers.web.path", "no path", "webroot"
+        '"http-01"', '"http-01"\npath = "/srv"', 7, "solvers.web.path", "unknown", "listen"
     ),
     "a listener that listens nowhere": Case(
         '"http-01"', '"http-01"\nlisten = []', 7, "solvers.web.listen", "nowhere", "address"

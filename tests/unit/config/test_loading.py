@@ -52,12 +52,12 @@ def test_a_certificate_gets_what_is_said_and_defaults_for_the_rest(write: Write)
     )
     copy = Copy(path=path.parent / "copy.pem", kind=CopyKind.COMBINED, mode=0o640)
     assert www.copies == (copy,)
-    assert (plain.authority, plain.solver, plain.terminators) == ("ca", "web", ())
+    assert (plain.authorities, plain.solvers, plain.terminators) == (("ca",), ("web",), ())
     assert {(str(one), one.port) for one in plain.endpoints} == {
         ("b.example.org:443", 443),
         ("192.0.2.1:443", 443),
     }
-    assert settings.solvers["web"].listen == (("192.0.2.9", 80),)  # type: ignore[union-attr]
+    assert settings.solvers["web"].options["listen"] == (("192.0.2.9", 80),)
 
 
 def test_a_shorthand_brings_its_staging_directory_with_its_roots(write: Write) -> None:
@@ -66,7 +66,7 @@ def test_a_shorthand_brings_its_staging_directory_with_its_roots(write: Write) -
         'directory = "https://ca.example.org/dir"', "terms_of_service_agreed = true"
     )
     settings = load(write(text))
-    assert settings.certificates["www"].authority == "letsencrypt"
+    assert settings.certificates["www"].authorities == ("letsencrypt",)
     staging = settings.authorities["letsencrypt-staging"]
     assert settings.authorities["letsencrypt"].staging == staging.name
     assert staging.terms_of_service_agreed

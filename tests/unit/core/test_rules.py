@@ -16,14 +16,14 @@ from everleaf.core.job import Holding, Job
 from everleaf.core.lifecycle import TABLE, End, Stage, Step, follows, picture
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Waiting
 from everleaf.core.standing import Rejection, Standing, Told, after, cleared
-from everleaf.core.wanted import Copy, CopyKind, KeyType, Wanted
+from everleaf.core.wanted import Usage, Copy, CopyKind, KeyType, Wanted
 from everleaf.errors import Actor, Fault
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 FAULT = Fault(actor=Actor.EDGE, code="x", what="it does not work")
 WANTED = Wanted(
-    name="www", identifiers=(parse("www.example.org"),), authority="ca", solver="web"
+    name="www", identifiers=(parse("www.example.org"),), authorities=("ca",), solvers=("web",)
 )  # fmt: skip
 
 
@@ -130,10 +130,16 @@ def test_only_what_a_certificate_is_for_asks_for_another_one() -> None:
     others = [
         replace(WANTED, identifiers=(parse("a.example.org"),)),
         replace(WANTED, key_type=KeyType.RSA_2048),
-        replace(WANTED, authority="other"),
+        replace(WANTED, usages=(Usage.CLIENT,)),
+        replace(WANTED, profile="short"),
+        replace(WANTED, csr=b"request"),
     ]
-    assert len({one.ask for one in [WANTED, *others]}) == 4
+    assert len({one.ask for one in [WANTED, *others]}) == 6
     same = [
+        # Another authority is due by itself: see the schedule.
+        replace(WANTED, authorities=("other",)),
+        replace(WANTED, solvers=("dns",)),
+        replace(WANTED, reuse_key=True),
         replace(WANTED, terminators=("x",)),
         replace(WANTED, grace=DAY),
         replace(WANTED, identifiers=WANTED.identifiers * 2),

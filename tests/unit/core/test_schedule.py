@@ -8,7 +8,7 @@ import pytest
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import parse
 from everleaf.core.schedule import Decision, Moment, Reason, decide, times, urgency
-from everleaf.core.wanted import EMERGENCY, KeyType, RenewBefore, Wanted
+from everleaf.core.wanted import Usage, EMERGENCY, KeyType, RenewBefore, Wanted
 from everleaf.core.window import Renewal, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-WANTED = Wanted(name="www", identifiers=(parse("a.test"),), authority="ca", solver="web")
+WANTED = Wanted(name="www", identifiers=(parse("a.test"),), authorities=("ca",), solvers=("web",))
 
 
 def version(life: timedelta = 90 * DAY) -> Version:
@@ -66,7 +66,7 @@ def test_what_is_asked_for_by_hand_is_due() -> None:
 
 def test_another_ask_is_due_whatever_the_authority_suggests() -> None:
     late = window(START + 60 * DAY, START)
-    found = decide(version(), replace(WANTED, authority="other"), late, MOMENT)
+    found = decide(version(), replace(WANTED, authorities=("other",)), late, MOMENT)
     assert (found.due, found.reason) == (True, Reason.CHANGED)
 
 
@@ -198,10 +198,12 @@ def test_an_emergency_leaves_time_for_three_more_runs() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"authority": "other"}, "from ca to other"),
+        ({"authorities": ("other", "third")}, "from ca to other, third"),
         ({"identifiers": (parse("b.test"),)}, "new: b.test; gone: a.test"),
         ({"identifiers": (parse("a.test"), parse("b.test"))}, "new: b.test"),
         ({"key_type": KeyType.RSA_2048}, "key type"),
+        ({"usages": (Usage.CLIENT,)}, "usages"),
+        ({"profile": "short"}, "the profile was changed from the default to short"),
     ],
 )
 def test_what_was_changed_is_said(change: dict[str, object], words: str) -> None:

@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everleaf.core.identifiers import parse
+from everleaf.core.wanted import Usage
 from everleaf.errors import MachineError
 from everleaf.pki.chain import Verdict, judge
+from everleaf.pki.keys import public
 from support.forge import (
     CLIENT,
     DAY,
     NOW,
+    SERVER,
     Plan,
     authority,
     der,
@@ -40,7 +43,8 @@ def verdict(
 ) -> Verdict:
     return judge(
         [one if isinstance(one, bytes) else der(one) for one in chain],
-        key_pem=pem or key_pem(),
+        public_key=public(pem or key_pem()),
+        usages=changes.get("usages", (Usage.SERVER,)),
         identifiers=[parse(name) for name in names],
         roots=[der(one) for one in roots],
         now=changes.get("now", NOW),
@@ -133,15 +137,24 @@ def test_a_leaf_is_known_by_its_key_among_several() -> None:
     assert verdict(other, LEAF, INTERMEDIATE).mended[0] == der(LEAF)
 
 
-def test_without_a_key_of_ours_the_key_is_not_looked_at() -> None:
-    found = judge(
-        [der(LEAF), der(INTERMEDIATE)],
-        key_pem=None,
-        identifiers=[parse("www.example.org")],
-        roots=[der(ROOT)],
-        now=NOW,
-    )
-    assert found.objections == ()
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ((Usage.CLIENT,), "not for client authentication"),
+        ((Usage.SERVER, Usage.CLIENT), "not for client authentication"),
+    ],
+)
+def test_a_usage_that_was_asked_for_and_is_not_there_is_an_objection(
+    wanted: tuple[Usage, ...], words: str
+) -> None:
+    only(verdict(LEAF, INTERMEDIATE, usages=wanted), words)
+
+
+@pytest.mark.parametrize("wanted", [(Usage.CLIENT,), (Usage.SERVER, Usage.CLIENT)])
+def test_a_certificate_for_clients_is_verified_as_such(wanted: tuple[Usage, ...]) -> None:
+    purposes = {Usage.SERVER: SERVER, Usage.CLIENT: CLIENT}
+    leaf = Plan(usages=tuple(purpose for one in wanted for purpose in purposes[one])).make()
+    assert verdict(leaf, INTERMEDIATE, usages=wanted).objections == ()
 
 
 def test_an_expired_leaf_is_said_with_its_date() -> None:
@@ -245,7 +258,7 @@ def test_a_root_without_key_usage_is_trusted_all_the_same() -> None:
 def test_roots_that_cannot_be_read_are_left_out() -> None:
     found = judge(
         [der(LEAF), der(INTERMEDIATE)],
-        key_pem=key_pem(),
+        public_key=public(key_pem()),
         identifiers=[parse("www.example.org")],
         roots=[b"junk", der(ROOT)],
         now=NOW,

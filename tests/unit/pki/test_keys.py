@@ -18,7 +18,7 @@ from everleaf.errors import MachineError
 from everleaf.pki.certificates import facts, split
 from everleaf.pki.chain import judge
 from everleaf.pki.csr import csr
-from everleaf.pki.keys import OpensslKeys, load, matches
+from everleaf.pki.keys import OpensslKeys, load, matches, public
 from everleaf.pki.placeholder import MARK, placeholder
 from support.forge import NOW, Plan, der, key, key_pem
 
@@ -103,5 +103,5 @@ def test_a_placeholder_is_marked_and_for_the_names_and_never_passes_for_issued()
     assert matches(key_pem(), leaf)
     assert found.cert_id is None
     assert found.not_before < NOW < NOW + timedelta(days=1) < found.not_after
-    verdict = judge([leaf], key_pem=key_pem(), identifiers=names, roots=[], now=NOW)
+    verdict = judge([leaf], public_key=public(key_pem()), identifiers=names, roots=[], now=NOW)
     assert verdict.objections

@@ -96,7 +96,7 @@ def test_an_authority_that_is_configured_no_more_holds_nothing_up(bench: Bench) 
         return bench.ca
 
     bench.authorities = authority
-    bench.want("a", authority="new")
+    bench.want("a", authorities=("new",))
     bench.run()
     bench.clock.turn(minutes=2)
     bench.run()

@@ -1,0 +1,77 @@
+"""Presenting a client's certificate, and finding out whether the server takes it."""
+
+import re
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+from everleaf.tls.symptoms import words
+
+_CERTIFICATE_REQUEST = 13  # RFC 8446, section 4; RFC 5246, section 7.4
+_SILENCE = 1.0  # seconds after which a server that says nothing has refused nothing
+_HTTP = "http/1.1"
+# nginx takes the handshake, and says 400 in HTTP; 495 and 496 are its own statuses for it.
+_REFUSALS = re.compile(rb"HTTP/1\.[01] (400|401|403|495|496)\b([^\r\n]*)")
+
+
+class Client:
+    """One connection's client certificate.
+
+    With TLS 1.3 the client's handshake is over before the server has judged its certificate: the
+    alert comes with the first read. Some servers refuse only in HTTP, so where they offer that by
+    ALPN a request is made.
+    """
+
+    def __init__(self, folder: str, host: str, end: float) -> None:
+        """Nothing is read yet.
+
+        Args:
+            folder: holds fullchain.pem and privkey.pem.
+            host: for the request's Host header.
+            end: of the look, on the monotonic clock.
+        """
+        self._folder = Path(folder)
+        self._host = host
+        self._end = end
+        self._asked = False
+
+    def context(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """The same context, ready to present the certificate.
+
+        Raises:
+            OSError: the pair cannot be read.
+        """
+        context.load_cert_chain(self._folder / "fullchain.pem", self._folder / "privkey.pem")
+        context.set_alpn_protocols([_HTTP])
+        context._msg_callback = self._hear  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to see it
+        return context
+
+    def _hear(self, *message: Any) -> None:
+        _connection, _direction, _version, _content, kind, _data = message
+        if int(kind) == _CERTIFICATE_REQUEST:
+            self._asked = True
+
+    def refusal(self, channel: ssl.SSLSocket) -> str:
+        """Why the server does not take it, after a handshake; empty: it does."""
+        if not self._asked:
+            return "the server asks for no client certificate"
+        try:
+            return self._answer(channel)
+        except TimeoutError:
+            return ""
+        except OSError as error:
+            return words(error)
+
+    def _answer(self, channel: ssl.SSLSocket) -> str:
+        if channel.selected_alpn_protocol() != _HTTP:
+            channel.settimeout(min(_SILENCE, max(0.1, self._end - time.monotonic())))
+            channel.recv(1)
+            return ""
+        channel.settimeout(max(0.1, self._end - time.monotonic()))
+        channel.sendall(f"GET / HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode("ascii"))
+        found = _REFUSALS.match(channel.recv(4096))
+        if found is None:
+            return ""
+        status = (found[1] + found[2]).decode("latin-1").strip()
+        return f"the server refuses the request after the handshake: HTTP {status}"
