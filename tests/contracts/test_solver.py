@@ -1,4 +1,4 @@
-"""What every `Solver` keeps: the listeners, the webroot behind a web server, and the fake."""
+"""What every `Solver` keeps: listeners, webroot, dynamic updates, hooks, and the fake."""
 
 import hashlib
 import threading
@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from everleaf.challenges import labels
 from everleaf.challenges.alpn import AlpnListener, AlpnResponders
 from everleaf.challenges.listener import HttpListener, HttpResponders
+from everleaf.challenges.registry import build
 from everleaf.challenges.webroot import Webroot
 from everleaf.core.identifiers import parse
 from everleaf.core.job import Trace
@@ -23,6 +25,7 @@ from everleaf.pki.alpn import ACME_IDENTIFIER
 from everleaf.ports import Challenge, Solver, Status
 from everleaf.system.clock import SystemClock
 from fakes.solver import MemorySolver
+from support.bind import Bind, Key, Zone
 from support.handshakes import PROTOCOL, shake
 from support.loopback import Address, free, written
 
@@ -40,15 +43,18 @@ class Post:
     seen: Callable[[str], str | None]
     answers: str = "http-01"
 
+    def challenge(self, token: str) -> Challenge:
+        return challenge(token, self.answers)
+
     def present(self, token: str) -> Trace:
-        trace = self.solver.trace(NAMES[token], challenge(token))
-        self.solver.present(trace, challenge(token))
+        trace = self.solver.trace(NAMES[token], self.challenge(token))
+        self.solver.present(trace, self.challenge(token))
         return trace
 
 
-def challenge(token: str) -> Challenge:
+def challenge(token: str, kind: str = "http-01") -> Challenge:
     return Challenge(
-        type="http-01",
+        type=kind,
         url="https://ca.test/c",
         status=Status.PENDING,
         token=token,
@@ -125,7 +131,55 @@ def webroot(folder: Path) -> Iterator[Post]:
         server.server_close()
 
 
-@pytest.fixture(params=[memory, listening, shaking_hands, webroot])
+@contextmanager
+def updating(folder: Path) -> Iterator[Post]:
+    key, address = Key(), free("127.0.0.1")
+    policy = (f"grant {key.name} zonesub TXT",)
+    zones = [Zone(str(name), policy, at=(address,)) for name in NAMES.values()]
+    with Bind(folder / "bind", address, keys=[key], zones=zones) as server:
+
+        def seen(token: str) -> str | None:
+            found = server.txt(labels.owner(labels.DNS, NAMES[token]))
+            return f"{token}.thumb" if labels.value(f"{token}.thumb") in found else None
+
+        one, other = (
+            build(
+                "rfc2136",
+                "zone",
+                key=key.file(folder),
+                server=server.at,
+                nameservers=[server.at],
+                resolver=[server.at],
+                clock=SystemClock(),
+            )
+            for _ in range(2)
+        )
+        yield Post(one, other, seen, "dns-01")
+
+
+@contextmanager
+def calling(folder: Path) -> Iterator[Post]:
+    hook = folder / "hook"
+    hook.write_text(
+        f'#!/bin/sh\ncd {folder}\ncase "$1" in\n'
+        'present) printf %s "$EVERLEAF_KEY_AUTHORIZATION" > "$EVERLEAF_TOKEN" ;;\n'
+        'cleanup) rm -f "$EVERLEAF_TOKEN" ;;\nesac\n',
+        "utf-8",
+    )
+    hook.chmod(0o755)
+
+    def seen(token: str) -> str | None:
+        path = folder / token
+        return path.read_text("utf-8") if path.exists() else None
+
+    one, other = (
+        build("exec", "hook", hook=hook, challenges=("http-01",), clock=SystemClock())
+        for _ in range(2)
+    )
+    yield Post(one, other, seen)
+
+
+@pytest.fixture(params=[memory, listening, shaking_hands, webroot, updating, calling])
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
     with request.param(tmp_path) as one:
         yield one
@@ -137,19 +191,19 @@ def test_it_names_what_it_answers(post: Post) -> None:
 
 
 def test_a_trace_has_no_effect_and_is_always_the_same(post: Post) -> None:
-    one = post.solver.trace(NAME, challenge(TOKENS[0]))
-    assert one == post.elsewhere.trace(NAME, challenge(TOKENS[0]))
+    one = post.solver.trace(NAME, post.challenge(TOKENS[0]))
+    assert one == post.elsewhere.trace(NAME, post.challenge(TOKENS[0]))
     assert one.identifier == "a.test"
     assert post.seen(TOKENS[0]) is None
 
 
 def test_two_tokens_of_one_identifier_have_two_places(post: Post) -> None:
-    places = {post.solver.trace(NAME, challenge(token)).place for token in TOKENS}
+    places = {post.solver.trace(NAME, post.challenge(token)).place for token in TOKENS}
     assert len(places) == 2
 
 
 def test_a_trace_holds_no_key_authorization(post: Post) -> None:
-    assert "thumb" not in repr(post.solver.trace(NAME, challenge(TOKENS[0])))
+    assert "thumb" not in repr(post.solver.trace(NAME, post.challenge(TOKENS[0])))
 
 
 def test_what_is_presented_is_seen_at_once_until_it_is_removed(post: Post) -> None:
@@ -161,7 +215,7 @@ def test_what_is_presented_is_seen_at_once_until_it_is_removed(post: Post) -> No
 
 def test_what_is_presented_settles(post: Post) -> None:
     trace = post.present(TOKENS[0])
-    post.solver.settle([(trace, challenge(TOKENS[0]))])
+    post.solver.settle([(trace, post.challenge(TOKENS[0]))])
     assert post.seen(TOKENS[0]) == f"{TOKENS[0]}.thumb"
     post.solver.remove(trace)
 

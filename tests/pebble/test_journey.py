@@ -255,7 +255,7 @@ def test_a_rehearsal_touches_nothing_live(machine: Machine) -> None:
     machine.sections["defaults"] = 'authority = "pebble"'
     machine.certificate("www", f'names = ["{name}"]\nendpoints = []')
     run = machine.run("--dry-run")
-    assert run.stages("www") == ["order", "validate", "verify"]
+    assert run.stages("www") == ["order", "validate", "verify", "install"]
     assert not machine.live("www").exists()
     assert machine.status("www")["state"] == "missing"
     machine.run("--dry-run")

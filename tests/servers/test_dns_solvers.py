@@ -26,11 +26,12 @@ from support.loopback import Address, free, written
 
 NAME = parse("a.test")
 OWNER = "_acme-challenge.a.test."
+TOKEN = "token"
 ACCOUNT = "https://ca.test/acct/1"
 KEY, STRANGER, NARROW = Key(), Key("stranger"), Key("narrow")
 
 
-def challenge(token: str = "token", kind: str = "dns-01") -> Challenge:
+def challenge(token: str = TOKEN, kind: str = "dns-01") -> Challenge:
     return Challenge(
         type=kind,
         url="https://ca.test/c",
@@ -77,6 +78,12 @@ def world(tmp_path: Path) -> Iterator[World]:
         Zone("a.test", policy, aliases, at),
         delegated,
         Zone("fixed.test", at=at[:1]),
+        Zone(
+            "several.test",
+            (f"grant {KEY.name} subdomain several.test. TXT",),
+            ("ns1 A 127.77.0.1",),
+            at[:1],
+        ),
         Zone("elsewhere.test", (f"grant {KEY.name} subdomain elsewhere.test. TXT",), at=at[1:]),
     ]
     keys = [KEY, NARROW]
@@ -233,7 +240,9 @@ REFUSALS = {
     ),
     "unknown key": Refusal("said NOTAUTH BADKEY", "It has no key stranger", key=STRANGER),
     "other algorithm": Refusal(
-        "said NOTAUTH BADKEY", "with the algorithm hmac-sha512", key=replace(KEY, algorithm="hmac-sha512")
+        "said NOTAUTH BADKEY",
+        "with the algorithm hmac-sha512",
+        key=replace(KEY, algorithm="hmac-sha512"),
     ),
     "other secret": Refusal(
         "said NOTAUTH BADSIG", "The secret of everleaf-key is another one", key=Key()
@@ -326,9 +335,16 @@ def test_a_trace_that_is_none_of_ours_removes_nothing(world: World) -> None:
 
 
 def test_a_record_that_cannot_be_removed_is_told(world: World) -> None:
-    solver = world.solver()
+    updates = world.updates(server=world.second.at)
+    solver = DnsSolver("zone", updates, world.servers, ["dns-01"])
     trace = solver.trace(NAME, challenge())
     solver.present(trace, challenge())
-    world.first.stop()
-    with pytest.raises(EverleafError):
+    world.second.stop()
+    with pytest.raises(EverleafError, match="gave no answer"):
         solver.remove(trace)
+
+
+def test_the_next_address_of_the_primary_server_is_tried(world: World) -> None:
+    for token in "1234":  # in an order that changes from answer to answer
+        world.updates().write("_acme-challenge.several.test.", token)
+    assert world.first.txt("_acme-challenge.several.test.") == list("1234")

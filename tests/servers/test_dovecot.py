@@ -130,7 +130,6 @@ def test_a_pair_that_only_the_change_names_is_tested_as_well(
 def test_a_reload_that_dovecot_itself_refuses_is_a_failure(
     tmp_path: Path, dovecot: Dovecot, live: Live, authority: Authority
 ) -> None:
-    old = live.pair.der
     good = tmp_path / "good.conf"
     good.write_text(dovecot.config.read_text("utf-8"), "utf-8")
     live.switch(authority.issue(NAME))

@@ -79,43 +79,43 @@ def test_a_fault_in_the_services_is_said_in_postfix_words(tmp_path: Path, stoppe
 
 
 @pytest.mark.parametrize(
-    ("pair", "service"),
+    "where",
     [
-        (None, ""),
         (CHAIN, ""),
-        ("smtpd_tls_chain_files = {live}/combined.pem", ""),
         ("place = {live}\nsmtpd_tls_cert_file = $place/combined.pem", ""),
         ("", "-o smtpd_tls_cert_file={live}/combined.pem"),
-        ("", "-o {{ smtpd_tls_chain_files = {live}/privkey.pem, ${{place}}/cert.pem }}"),
+        (
+            "place = {live}",
+            "-o {{ smtpd_tls_chain_files = {live}/privkey.pem, ${{place}}/cert.pem }}",
+        ),
         ("smtp_tls_eccert_file = {live}/cert.pem\nsmtp_tls_eckey_file = {live}/privkey.pem", ""),
     ],
-    ids=["two files", "chain", "one file", "expanded", "service", "chain of a service", "client"],
+    ids=["chain", "one file", "of a service", "chain of a service", "client"],
 )
 def test_a_key_that_does_not_match_is_refused_however_it_is_configured(
-    tmp_path: Path, stopped: Postfix, live: Live, authority: Authority, pair: str, service: str
+    tmp_path: Path, stopped: Postfix, live: Live, authority: Authority, where: tuple[str, str]
 ) -> None:
-    if pair is not None:
-        stopped.pair = pair.format(live=live.path) + "\n"
-    stopped.extra = f"place = {live.path}"
-    stopped.service = service.format(live=live.path)
+    main, service = (text.format(live=live.path) for text in where)
+    stopped.pair, stopped.service = f"{main}\n", service
     stopped.configure()
     done = hook(tmp_path, "postfix", "check", stopped.settings)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     mismatched(authority, live)
-    subprocess.run([need("postfix"), "-c", stopped.directory, "check"], check=True)
     done = hook(tmp_path, "postfix", "check", stopped.settings)
     assert done.returncode == 1
     assert "Postfix would go on without TLS" in done.stderr
     assert "key values mismatch" in done.stderr
 
 
-def test_a_reload_with_a_key_that_does_not_match_is_not_tried(
-    tmp_path: Path, postfix: Postfix, live: Live, authority: Authority
+@pytest.mark.parametrize("verb", ["check", "reload"])
+def test_a_key_that_does_not_match_is_refused_although_postfix_own_test_passes(
+    tmp_path: Path, postfix: Postfix, live: Live, authority: Authority, verb: str
 ) -> None:
     old = live.pair.der
     assert postfix.leaf() == old
     mismatched(authority, live)
-    done = hook(tmp_path, "postfix", "reload", postfix.settings)
+    subprocess.run([need("postfix"), "-c", postfix.directory, "check"], check=True)
+    done = hook(tmp_path, "postfix", verb, postfix.settings)
     assert done.returncode == 1
     assert "key values mismatch" in done.stderr
     assert postfix.reloads() == 0
@@ -173,28 +173,26 @@ def test_tables_of_names_are_tested_and_rebuilt(
     assert "key values mismatch" in done.stderr
 
 
-def test_a_master_that_ends_at_the_reload_is_a_failure(
-    tmp_path: Path, postfix: Postfix, live: Live
-) -> None:
-    # The master was started with this folder; the test looks at another.
-    good = Postfix(tmp_path / "good", postfix.addresses[0], live)
-    good.configure()
-    settings = {**good.settings, "pid_file": str(postfix.pid_file)}
-    bystander = subprocess.Popen([need("sleep"), "600"])
-    try:
-        stale = tmp_path / "stale.pid"
+def test_a_postfix_that_ends_at_the_reload_is_a_failure(tmp_path: Path, postfix: Postfix) -> None:
+    services = postfix.directory / "master.cf"
+    text = services.read_text("utf-8")
+    services.write_text(f"127.0.0.1:no-such-port inet n - n - - smtpd\n{text}", "utf-8")
+    done = hook(tmp_path, "postfix", "reload", postfix.settings)
+    assert done.returncode == 1
+    assert "Postfix ended at the reload" in done.stderr
+    assert "systemctl start postfix" in done.stderr
+
+
+def test_a_pid_file_that_names_somebody_else_is_refused(tmp_path: Path, stopped: Postfix) -> None:
+    stopped.configure()
+    stale = tmp_path / "stale.pid"
+    with subprocess.Popen([need("sleep"), "600"]) as bystander:
         stale.write_text(f"{bystander.pid}\n", "ascii")
-        done = hook(tmp_path, "postfix", "reload", {**settings, "pid_file": str(stale)})
-        assert done.returncode == 1
-        assert f"process {bystander.pid} is another program" in done.stderr
-        # Here is a master, and yet none that `postfix reload` finds.
-        done = hook(tmp_path, "postfix", "reload", settings)
-        assert done.returncode == 1
-        assert "the Postfix mail system is not running" in done.stderr
-    finally:
+        done = hook(tmp_path, "postfix", "reload", {**stopped.settings, "pid_file": str(stale)})
+        assert bystander.poll() is None
         bystander.kill()
-        bystander.wait()
-        good.stop()
+    assert done.returncode == 1
+    assert f"process {bystander.pid} is another program" in done.stderr
 
 
 def test_a_client_that_goes_on_does_not_hold_a_reload_up(

@@ -101,10 +101,11 @@ class Machine:
         self.folder.chmod(0o711)
         one = self.running
         self.sections = {
-            "settings": f'state_dir = "{self.state}"\nresolver = ["{one.dns}"]\nbatch_wait = "5s"',
+            "settings": f'state_dir = "{self.state}"\nresolver = ["{one.dns}"]\nbatch_wait = "20s"',
             "authorities.pebble": f'directory = "{one.directory}"\nca_file = "{one.ca_file}"\n'
             f'trust_file = "{one.roots_file}"\nterms_of_service_agreed = true',
-            "solvers.web": f'type = "http-01"\nlisten = ["{self.host}:{one.http_port}"]',
+            "solvers.web": f'type = "http-01"\nlisten = ["{self.host}:{one.http_port}"]\n'
+            f"public_port = {one.http_port}",
         }
 
     @property

@@ -74,9 +74,9 @@ class Postfix(Daemon):
             f"smtpd_tls_cert_file = {os.fspath(live)}/fullchain.pem\n"
             f"smtpd_tls_key_file = {os.fspath(live)}/privkey.pem\n"
         )
-        for name, owner in (("spool", "root"), ("data", "postfix")):
-            (self.home / name).mkdir(mode=0o755)
-            shutil.chown(self.home / name, owner)
+        (self.home / "spool").mkdir(mode=0o755)
+        (self.home / "data").mkdir(mode=0o700)
+        shutil.chown(self.home / "data", "postfix")
 
     @property
     def settings(self) -> dict[str, str]:
@@ -97,6 +97,7 @@ class Postfix(Daemon):
         listen = f"{written(address)} inet n - n - - smtpd {self.service}\n"
         (self.directory / "master.cf").write_text(listen + SERVICES, "utf-8")
         super().configure()
+        os.utime(self.config, (0, 0))  # for seconds it waits whether a fresh file still grows
 
     def configuration(self) -> str:
         """The text of main.cf."""

@@ -19,7 +19,7 @@ from everleaf.ca.session import JSON, PEM_CHAIN, Effect, Post, Session
 from everleaf.core.identifiers import Identifier
 from everleaf.core.window import Answer
 from everleaf.errors import AuthorityError, UnreachableError
-from everleaf.ports import Authorization, Clock, Order
+from everleaf.ports import Accounts, Authorization, Clock, Order
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _DOWNLOAD = "hand out the certificate"
@@ -67,7 +67,7 @@ class AcmeAuthority:
             terms_of_service_agreed=terms_of_service_agreed,
             binding=binding,
         )
-        self.accounts = AcmeAccounts(self._session, self._account, accounts, clock)
+        self.accounts: Accounts = AcmeAccounts(self._session, self._account, accounts, clock)
 
     def account(self) -> str:
         """The account's URL; found by its key, or created."""

@@ -32,6 +32,7 @@ terms_of_service_agreed = true
 [solvers.web]
 type = "http-01"
 listen = ["127.0.0.1:{http_port}"]
+public_port = {http_port}
 
 [terminators.server]
 hook = "{hook}"

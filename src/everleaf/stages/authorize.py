@@ -64,10 +64,11 @@ def authorize(work: Work, order: Order) -> Fault | datetime | None:
     traces = tuple(one.trace for one in answers)
     open_book = replace(work.pending, traces=traces, answered=True)
     work.tools.shelf.update(work.job.name, open_book)
+    presented: list[_Answer] = []
     try:
-        after = _answer(work, answers)
+        after = _answer(work, answers, presented)
     finally:
-        left = _remove(work, answers)
+        left = _remove(work, presented)
         work.tools.shelf.update(work.job.name, replace(open_book, traces=left))
     undecided = [one for one in after if one.status is Status.PENDING]
     if undecided:
@@ -78,8 +79,12 @@ def authorize(work: Work, order: Order) -> Fault | datetime | None:
     return _challenge_fault(bad, work) if bad else None
 
 
-def _answer(work: Work, answers: Sequence[_Answer]) -> list[Authorization]:
+def _answer(
+    work: Work, answers: Sequence[_Answer], presented: list[_Answer]
+) -> list[Authorization]:
+    """Present all, in `presented` as soon as one may stand; answer all; wait for all."""
     for one in answers:
+        presented.append(one)
         one.solver.present(one.trace, one.challenge)
     by_solver: dict[int, list[_Answer]] = {}
     for one in answers:

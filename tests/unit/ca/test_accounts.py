@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from everleaf.ca.accounts import AcmeAccounts
 from everleaf.ca.jws import load, new_key
 from everleaf.errors import AuthorityError, OperatorError, UnreachableError
+from everleaf.ports import Accounts
 from support.faulty import Fault, Faulty, Reply, document, problem
 from support.wire import MemoryAccounts, adapter
 
@@ -25,13 +25,13 @@ def files(server: Faulty) -> MemoryAccounts:
 
 
 @pytest.fixture
-def ours(server: Faulty, files: MemoryAccounts) -> AcmeAccounts:
+def ours(server: Faulty, files: MemoryAccounts) -> Accounts:
     server.replies |= {"/me": document(ACCOUNT), "/key": document({})}
     with_meta(server, termsOfService=TERMS + "1")
     return accounts(server, files)
 
 
-def accounts(server: Faulty, files: MemoryAccounts, **more: Any) -> AcmeAccounts:
+def accounts(server: Faulty, files: MemoryAccounts, **more: Any) -> Accounts:
     return adapter(server.directory, server.ca_file, accounts=files, **more).accounts
 
 
@@ -50,7 +50,7 @@ def sent(server: Faulty, path: str) -> list[Any]:
 
 @pytest.mark.rule("ACME-9")
 def test_the_account_is_shown_as_the_authority_has_it(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     files.agreed = TERMS + "0"
     facts = ours.facts()
@@ -61,13 +61,13 @@ def test_the_account_is_shown_as_the_authority_has_it(
     assert sent(server, "/me") == [None]
 
 
-def test_an_account_without_contact_has_none(server: Faulty, ours: AcmeAccounts) -> None:
+def test_an_account_without_contact_has_none(server: Faulty, ours: Accounts) -> None:
     server.replies["/me"] = document({"status": "valid", "contact": None})
     assert ours.facts().contact == ()
 
 
 def test_an_account_that_was_deactivated_elsewhere_is_said_to_be(
-    server: Faulty, ours: AcmeAccounts
+    server: Faulty, ours: Accounts
 ) -> None:
     server.replies["/me"] = problem("unauthorized", 403, "it is deactivated")
     with pytest.raises(OperatorError, match="it is deactivated") as caught:
@@ -78,7 +78,7 @@ def test_an_account_that_was_deactivated_elsewhere_is_said_to_be(
 @pytest.mark.rule("ACME-9")
 @pytest.mark.parametrize("contact", [("mailto:new@a.test",), ()])
 def test_the_contact_becomes_what_is_configured_where_that_is_none_too(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, contact: tuple[str, ...]
+    server: Faulty, files: MemoryAccounts, ours: Accounts, contact: tuple[str, ...]
 ) -> None:
     del ours
     accounts(server, files, contact=contact).update()
@@ -87,7 +87,7 @@ def test_the_contact_becomes_what_is_configured_where_that_is_none_too(
 
 @pytest.mark.parametrize("kind", ["invalidContact", "unsupportedContact"])
 def test_a_contact_that_is_refused_agrees_to_nothing(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, kind: str
+    server: Faulty, files: MemoryAccounts, ours: Accounts, kind: str
 ) -> None:
     files.agreed = TERMS + "0"
     server.replies["/me"] = problem(kind, 400, "no such mailbox")
@@ -102,7 +102,7 @@ def test_a_contact_that_is_refused_agrees_to_nothing(
 
 @pytest.mark.rule("ACME-8")
 def test_terms_that_are_agreed_to_with_a_new_account_are_remembered(
-    server: Faulty, ours: AcmeAccounts
+    server: Faulty, ours: Accounts
 ) -> None:
     del ours
     fresh = MemoryAccounts()
@@ -112,7 +112,7 @@ def test_terms_that_are_agreed_to_with_a_new_account_are_remembered(
 
 @pytest.mark.rule("ACME-8")
 def test_terms_that_changed_are_reported_until_an_update_agrees_to_them(
-    files: MemoryAccounts, ours: AcmeAccounts
+    files: MemoryAccounts, ours: Accounts
 ) -> None:
     files.agreed = TERMS + "0"
     assert ours.new_terms() == TERMS + "1"
@@ -122,7 +122,7 @@ def test_terms_that_changed_are_reported_until_an_update_agrees_to_them(
 
 @pytest.mark.rule("ACME-8")
 def test_an_update_agrees_to_nothing_where_the_operator_does_not(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     del ours
     files.agreed = TERMS + "0"
@@ -145,7 +145,7 @@ def test_no_terms_are_new_that_are_agreed_to_or_not_known_or_not_there(
 
 @pytest.mark.rule("ACME-8")
 def test_terms_stay_known_when_the_account_is_found_again_by_its_key(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     del ours
     files.agreed, files.url = TERMS + "0", None
@@ -164,7 +164,7 @@ def decoded(text: str) -> Any:
 
 @pytest.mark.rule("ACME-9")
 def test_a_roll_over_holds_both_keys_as_section_7_3_5_asks(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     old = load(files.key or b"")
     facts = ours.roll_over()
@@ -188,7 +188,7 @@ def test_a_roll_over_holds_both_keys_as_section_7_3_5_asks(
     ids=["ecdsa-p384", "rsa-2048"],
 )
 def test_the_new_key_is_of_the_old_ones_kind(
-    files: MemoryAccounts, ours: AcmeAccounts, key: Any
+    files: MemoryAccounts, ours: Accounts, key: Any
 ) -> None:
     old = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     files.key = old
@@ -201,7 +201,7 @@ def test_the_new_key_is_of_the_old_ones_kind(
 
 @pytest.mark.rule("ACME-9")
 def test_the_new_key_is_kept_before_anything_is_sent(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     class Full(MemoryAccounts):
         def save_next_key(self, _: bytes) -> None:
@@ -216,7 +216,7 @@ def test_the_new_key_is_kept_before_anything_is_sent(
 
 @pytest.mark.parametrize("kind", ["malformed", "badPublicKey", "rateLimited"])
 def test_a_roll_over_that_is_refused_leaves_the_old_key(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, kind: str
+    server: Faulty, files: MemoryAccounts, ours: Accounts, kind: str
 ) -> None:
     before = files.key
     server.replies["/key"] = problem(kind, 403, "not now")
@@ -238,7 +238,7 @@ def test_an_authority_without_key_change_is_said_to_have_none(
 
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LOST_REQUEST, problem("x", 500)])
 def test_where_nobody_knows_both_keys_stay_until_the_authority_has_been_asked(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, fault: Fault | Reply
+    server: Faulty, files: MemoryAccounts, ours: Accounts, fault: Fault | Reply
 ) -> None:
     before = files.key
     server.faults = [("/key", fault)]
@@ -255,7 +255,7 @@ def test_where_nobody_knows_both_keys_stay_until_the_authority_has_been_asked(
 
 @pytest.mark.rule("ACME-9")
 def test_a_deactivated_account_is_put_aside_and_the_next_use_opens_another(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     before = files.key
     ours.deactivate()
@@ -268,7 +268,7 @@ def test_a_deactivated_account_is_put_aside_and_the_next_use_opens_another(
 
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, problem("unauthorized", 403)])
 def test_an_account_that_turns_out_to_be_deactivated_is_put_aside_too(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, fault: Fault | Reply
+    server: Faulty, files: MemoryAccounts, ours: Accounts, fault: Fault | Reply
 ) -> None:
     server.faults = [("/me", fault)]
     server.replies["/account"] = problem("unauthorized", 403, "it is deactivated")
@@ -277,7 +277,7 @@ def test_an_account_that_turns_out_to_be_deactivated_is_put_aside_too(
 
 
 def test_an_account_that_the_authority_does_not_know_is_put_aside_too(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts
+    server: Faulty, files: MemoryAccounts, ours: Accounts
 ) -> None:
     server.replies["/me"] = UNKNOWN
     ours.deactivate()
@@ -288,7 +288,7 @@ def test_an_account_that_the_authority_does_not_know_is_put_aside_too(
     "fault", [Fault.LOST_REQUEST, problem("unauthorized", 403), problem("rateLimited", 429)]
 )
 def test_an_account_that_is_still_valid_stays(
-    server: Faulty, files: MemoryAccounts, ours: AcmeAccounts, fault: Fault | Reply
+    server: Faulty, files: MemoryAccounts, ours: Accounts, fault: Fault | Reply
 ) -> None:
     server.faults = [("/me", fault)]
     server.replies["/account"] = document(ACCOUNT, location=server.url + "/me")

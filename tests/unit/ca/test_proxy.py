@@ -1,10 +1,13 @@
 """Proxies: of one authority or of the environment, with credentials that are never shown."""
 
 import base64
+import ssl
 from collections.abc import Iterator
 
 import pytest
+from urllib3 import ProxyManager
 
+from everleaf.ca.proxy import connections
 from everleaf.ca.session import Session
 from everleaf.errors import OperatorError, UnreachableError
 from support.faulty import Faulty
@@ -62,6 +65,15 @@ def test_credentials_go_to_the_proxy_and_not_to_the_authority(
     assert session(server, f"http://{CREDENTIALS}@127.0.0.1:{proxy.port}").directory().new_order
     assert [one["proxy-authorization"] for one in proxy.headers] == [WANTS]
     assert all("proxy-authorization" not in one.headers for one in server.seen)
+
+
+def test_credentials_stand_in_no_url_that_could_be_shown() -> None:
+    manager = connections(
+        f"http://{CREDENTIALS}@h:1", ssl.create_default_context(), kept=1, configured=True
+    )
+    assert isinstance(manager, ProxyManager)
+    assert manager.proxy is not None
+    assert manager.proxy.url == "http://h:1"
 
 
 def told(error: BaseException) -> str:
