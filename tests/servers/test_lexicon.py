@@ -3,11 +3,14 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
+import urllib3
 
 from everleaf.challenges.labels import value
 from everleaf.challenges.registry import build
@@ -88,16 +91,50 @@ def test_a_provider_is_given_exactly_our_records(
     assert server.txt(owner) == []
 
 
+@contextmanager
+def hurried(server: PowerDns) -> Iterator[str]:
+    """The provider as it is when two read a name's records before either has written."""
+    meeting = threading.Barrier(2)
+
+    class Onward(BaseHTTPRequestHandler):
+        def carry(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = urllib3.request(
+                self.command, server.url + self.path, headers=dict(self.headers), body=body
+            )
+            if self.command == "GET":
+                with suppress(threading.BrokenBarrierError):
+                    meeting.wait(0.7)
+                meeting.reset()
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(answer.data)))
+            self.end_headers()
+            self.wfile.write(answer.data)
+
+        do_GET = do_PATCH = carry  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(free(), Onward) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://{written(proxy.server_address)}"  # type: ignore[arg-type]
+        proxy.shutdown()
+        thread.join()
+
+
 def test_certificates_side_by_side_do_not_overwrite_each_other(
     server: PowerDns, zone: str, tmp_path: Path
 ) -> None:
-    solver = lexicon(server, tmp_path)
-    threads = [threading.Thread(target=present, args=(solver, zone, token)) for token in "123"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(server.txt(f"_acme-challenge.{zone}.")) == 3
+    with hurried(server) as url:
+        solver = lexicon(server, tmp_path, options={"pdns_server": url})
+        threads = [threading.Thread(target=present, args=(solver, zone, token)) for token in "12"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(server.txt(f"_acme-challenge.{zone}.")) == 2
 
 
 def test_a_run_that_was_told_to_stop_takes_its_records_down(
@@ -116,7 +153,19 @@ def test_a_run_that_was_told_to_stop_takes_its_records_down(
 def test_an_inspection_finds_nothing_where_the_zone_is_ours(
     server: PowerDns, zone: str, tmp_path: Path
 ) -> None:
-    assert lexicon(server, tmp_path).inspect([parse(zone), parse(f"*.{zone}")]) == ()
+    names = [parse(one) for one in (zone, f"*.{zone}", f"www.{zone}")]
+    assert lexicon(server, tmp_path).inspect(names) == ()
+
+
+def test_an_inspection_finds_each_name_of_a_zone_that_is_not_ours(
+    server: PowerDns, zone: str, tmp_path: Path
+) -> None:
+    names = [parse(one) for one in (zone, f"www.{zone}")]
+    found = lexicon(server, tmp_path, zone=f"other.{zone}").inspect(names)
+    assert [one.identifier for one in found] == [zone, f"www.{zone}"]
+    assert all(f"(other.{zone}): 404 " in one.what for one in found)
+    (unknown,) = lexicon(server, tmp_path).inspect([parse("nobody.example")])
+    assert unknown.code == "dns-lookup-failed"
 
 
 def test_what_the_provider_says_is_told_without_secrets(
@@ -125,9 +174,8 @@ def test_what_the_provider_says_is_told_without_secrets(
     secrets = {"auth_token": key(server, tmp_path, "wr0ng")}
     (concern,) = lexicon(server, tmp_path, secrets=secrets).inspect([parse(zone)])
     assert concern.code == "lexicon-failed"
-    assert "the provider powerdns did not look up the TXT record" in concern.what
-    assert f"_acme-challenge.{zone}. in {zone}" in concern.what
-    assert "401 Client Error: Unauthorized" in concern.what
+    assert f"the provider powerdns did not let us into the zone ({zone}): 401 " in concern.what
+    assert "Unauthorized" in concern.what
     assert "wr0ng" not in concern.what
 
 

@@ -1,6 +1,6 @@
 """dns-01 and dns-account-01: TXT records, written by whoever has a way into the zone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from everleaf.challenges import labels
@@ -34,8 +34,8 @@ class Records(Protocol):
         """
         ...
 
-    def complaint(self, owner: str) -> Fault | None:
-        """Why a record could not be written there, as far as that shows without leaving one."""
+    def complaints(self, owners: Sequence[str]) -> Mapping[str, Fault]:
+        """Where no record could be written, and why, as far as that shows without leaving one."""
         ...
 
 
@@ -106,23 +106,32 @@ class DnsSolver:
         The label of dns-account-01 is not known without the account: for that only the zone is
         looked for.
         """
-        owners: dict[str, Identifier] = {}
+        names: dict[str, Identifier] = {}
         for one in identifiers:
             if one.kind is Kind.DNS:
-                owners.setdefault(labels.owner(labels.DNS, one), one)
-        results = Threads(_SIDE_BY_SIDE).each(self._complaint, list(owners))
-        faults = dict(result for result in results if result is not None)
-        return tuple(
-            concern(one, fault) for owner, one in owners.items() if (fault := faults[owner])
-        )
+                names.setdefault(labels.owner(labels.DNS, one), one)
+        faults: dict[str, Fault] = {}
+        places: dict[str, str] = {}
+        for result in Threads(_SIDE_BY_SIDE).each(self._place, list(names)):
+            if result is not None:
+                owner, place = result
+                if isinstance(place, Fault):
+                    faults[owner] = place
+                else:
+                    places[owner] = place
+        if not self.binds_account:
+            refused = self._records.complaints(sorted(set(places.values())))
+            faults |= {owner: refused[one] for owner, one in places.items() if one in refused}
+        return tuple(concern(one, faults[owner]) for owner, one in names.items() if owner in faults)
 
-    def _complaint(self, owner: str) -> Fault | None:
+    def _place(self, owner: str) -> str | Fault:
         try:
             place = self._servers.zones.place(owner)
-            self._servers.zones.zone(place)
-            return None if self.binds_account else self._records.complaint(place)
+            if self.binds_account:
+                self._servers.zones.zone(place)
         except EverleafError as error:
             return error.fault
+        return place
 
 
 def _parts(trace: Trace) -> tuple[str, str]:

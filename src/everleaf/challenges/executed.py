@@ -15,8 +15,10 @@ from everleaf.core.identifiers import Identifier, Kind
 from everleaf.core.job import Trace
 from everleaf.errors import EndOfTimeError, EverleafError
 from everleaf.ports import Challenge, Clock, Concern
+from everleaf.system.executor import Threads
 
 _HTTP = "http-01"
+_SIDE_BY_SIDE = 16
 
 
 class ExecSolver:
@@ -141,7 +143,9 @@ class ExecSolver:
         ]
         if self._wait and self.types[0] != _HTTP:
             names = [one for one in identifiers if one.kind is Kind.DNS]
-            found += [one for name in names for one in self._zone_concerns(name)]
+            results = Threads(_SIDE_BY_SIDE).each(self._zone_concerns, names)
+            seen = dict(result for result in results if result is not None)
+            found += [one for name in names for one in seen[name]]
         return tuple(found)
 
     def _zone_concerns(self, identifier: Identifier) -> list[Concern]:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from threading import Lock
 
@@ -11,7 +11,7 @@ from everleaf.challenges import lexicon_call
 from everleaf.challenges.nameservers import NameServers
 from everleaf.challenges.unhurried import Unhurried
 from everleaf.challenges.words import without
-from everleaf.errors import EverleafError, Fault, MachineError, OperatorError
+from everleaf.errors import EndOfTimeError, EverleafError, Fault, MachineError, OperatorError
 from everleaf.ports import Clock
 from everleaf.system import process
 from everleaf.system.secrets import Secret
@@ -68,8 +68,9 @@ class LexiconRecords:
             OperatorError: dns-lexicon is not installed, or the provider refused.
             EndOfTimeError: the run was told to stop.
         """
+        zone = self._zone_of(owner)
         with self._turn:
-            self._call(lexicon_call.CREATE, owner, value, self._clock)
+            self._call(lexicon_call.CREATE, zone, owner, value, self._clock)
 
     def erase(self, owner: str, value: str) -> None:
         """Remove exactly one value, also when the run was told to stop.
@@ -77,19 +78,39 @@ class LexiconRecords:
         Raises:
             OperatorError: as of `write`.
         """
+        zone = self._zone_of(owner)
         with self._turn:
-            self._call(lexicon_call.DELETE, owner, value, Unhurried(self._clock))
+            self._call(lexicon_call.DELETE, zone, owner, value, Unhurried(self._clock))
 
-    def complaint(self, owner: str) -> Fault | None:
-        """Whether the provider knows us and has the zone; nothing is written."""
+    def complaints(self, owners: Sequence[str]) -> Mapping[str, Fault]:
+        """Whether the provider knows us and has the zones; nothing is written."""
+        found: dict[str, Fault] = {}
+        zones: dict[str, Fault | None] = {}
+        for owner in owners:
+            try:
+                zone = self._zone_of(owner)
+            except EverleafError as error:
+                found[owner] = error.fault
+                continue
+            if zone not in zones:
+                zones[zone] = self._look(zone)
+            if (fault := zones[zone]) is not None:
+                found[owner] = fault
+        return found
+
+    def _look(self, zone: str) -> Fault | None:
         try:
-            self._call(lexicon_call.LOOK, owner, "", self._clock)
+            self._call(lexicon_call.LOOK, zone, zone, "", self._clock)
+        except EndOfTimeError:
+            raise
         except EverleafError as error:
             return error.fault
         return None
 
-    def _call(self, action: str, owner: str, value: str, clock: Clock) -> None:
-        zone = self._zone or self._zones.zone(owner).rstrip(".")
+    def _zone_of(self, owner: str) -> str:
+        return self._zone or self._zones.zone(owner).rstrip(".")
+
+    def _call(self, action: str, zone: str, owner: str, value: str, clock: Clock) -> None:
         secrets = {name: secret.read() for name, secret in self._secrets.items()}
         asked = {
             "action": action,
@@ -124,9 +145,9 @@ class LexiconRecords:
         else:
             words = without(ended.output, secrets.values()).splitlines()[-_LINES:]
         raise ToldError(
-            f"the provider {self._provider} did not {action} the TXT record",
+            f"the provider {self._provider} did not {action}",
             code="lexicon-failed",
-            where=f"{owner} in {zone}",
+            where=zone if owner == zone else f"{owner} in {zone}",
             words=words,
             remedy="See the provider's options in dns-lexicon's documentation, and what the "
             "credentials may do",

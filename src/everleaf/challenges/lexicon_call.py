@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-CREATE, DELETE, LOOK = "create", "delete", "look up"
+CREATE, DELETE, LOOK = "create the TXT record", "delete the TXT record", "let us into the zone"
 MISSING = 3  # exit status
 _MOST = 600  # characters of a provider's answer
 

@@ -1,6 +1,6 @@
 """TXT records by dynamic update: RFC 2136, signed as of RFC 8945, over TCP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +10,13 @@ from everleaf.challenges.tsig import read
 from everleaf.challenges.zones import Server
 from everleaf.errors import EverleafError, Fault
 from everleaf.system.dns import DnsError, split
+from everleaf.system.executor import Threads
 from everleaf.system.secrets import Secret
 
 if TYPE_CHECKING:
     from dns.update import UpdateMessage
 
+_SIDE_BY_SIDE = 16
 _LIMIT = 10.0  # seconds for an update
 _TSIG = {
     "PeerBadSignature": "BADSIG",
@@ -121,11 +123,15 @@ class DynamicUpdates:
         """
         self._update(owner, lambda update: update.delete(owner, "TXT", f'"{value}"'))
 
-    def complaint(self, owner: str) -> Fault | None:
+    def complaints(self, owners: Sequence[str]) -> Mapping[str, Fault]:
         """Add a text that no authority looks for, and remove it.
 
-        It is added at the owner itself, since keys are often allowed there and nowhere else.
+        It is added at the owners themselves, since keys are often allowed there and nowhere else.
         """
+        results = Threads(_SIDE_BY_SIDE).each(self._try, owners)
+        return {one[0]: one[1] for one in results if one is not None and one[1] is not None}
+
+    def _try(self, owner: str) -> Fault | None:
         faults = []
         for step in (self.write, self.erase):
             try:

@@ -1,6 +1,9 @@
 """Tokens of challenges: what may become part of a path (RFC 8555, section 8.3)."""
 
+import hashlib
+import os
 import re
+import socket
 
 from everleaf.errors import AuthorityError
 from everleaf.ports import Challenge, Status
@@ -29,10 +32,16 @@ def safe(token: str) -> str:
     return token
 
 
+def of_this_machine() -> str:
+    """How tokens of looks begin that this machine makes; the process's number follows."""
+    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return f"{OF_A_CHECK}{host}-"
+
+
 def random_challenge(kind: str) -> Challenge:
     """A challenge that no authority asked for, to see whether a response arrives."""
     dice = SystemRandomness()
-    token = OF_A_CHECK + dice.token(16)
+    token = f"{of_this_machine()}{os.getpid()}-{dice.token(16)}"
     return Challenge(
         type=kind,
         url="",

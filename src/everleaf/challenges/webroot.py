@@ -7,7 +7,7 @@ from pathlib import Path
 
 from everleaf.challenges.http_check import inspect
 from everleaf.challenges.outlook import Outlook
-from everleaf.challenges.tokens import OF_A_CHECK, WELL_KNOWN, safe
+from everleaf.challenges.tokens import OF_A_CHECK, WELL_KNOWN, of_this_machine, safe
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Trace
 from everleaf.errors import OperatorError
@@ -117,13 +117,23 @@ def _make(folder: Path) -> None:
 
 
 def _sweep(mine: Path) -> None:
-    """Remove what killed processes left of their checks, told by the clock of the file system."""
+    """Remove what killed processes left of their checks.
+
+    A process of this machine is known to be gone; of another one, it is told by the clock of the
+    file system.
+    """
     with contextlib.suppress(OSError):
         now = mine.stat().st_mtime
         for pattern in (f"{OF_A_CHECK}*", f".{OF_A_CHECK}*.new"):
             for other in mine.parent.glob(pattern):
-                if now - other.lstat().st_mtime > _STALE:
+                if _is_gone(other.name) or now - other.lstat().st_mtime > _STALE:
                     other.unlink(missing_ok=True)
+
+
+def _is_gone(name: str) -> bool:
+    _, ours, rest = name.partition(of_this_machine())
+    number = rest.partition("-")[0]
+    return bool(ours) and number.isdecimal() and not Path("/proc", number).exists()
 
 
 def _scratch(place: Path) -> Path:

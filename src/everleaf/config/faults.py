@@ -51,6 +51,12 @@ class BadValueError(ValueError):
         self.remedy = remedy
 
 
+def shown(value: object, longest: int = 60) -> str:
+    """A value as it is quoted in a fault: no longer than a line of a terminal."""
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
 def dotted(key: Key) -> str:
     """A key as it is written in TOML, list places in brackets."""
     text = ""

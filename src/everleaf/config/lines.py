@@ -1,6 +1,9 @@
 """Which line a key of a TOML text stands on; asked only when something is wrong with it."""
 
 import re
+from bisect import bisect_right
+from contextlib import suppress
+from functools import cached_property
 
 from everleaf.config.faults import Key
 
@@ -13,18 +16,34 @@ _STRING = re.compile(
 )
 
 
-def line_of(text: str, key: Key) -> int:
-    """The line (from 1) of a key, or of the closest table around it; 1 where there is none.
+class Lines:
+    """The lines of the keys of one text, which is read once, when it is first asked about.
 
     Args:
         text: valid TOML.
-        key: tables and keys by name, places in lists by number.
     """
-    known = _Reader(text).read()
-    for length in range(len(key), 0, -1):
-        if key[:length] in known:
-            return text.count("\n", 0, known[key[:length]]) + 1
-    return 1
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def of(self, key: Key) -> int:
+        """The line (from 1) of a key, or of the closest table around it; 1 where there is none.
+
+        Args:
+            key: tables and keys by name, places in lists by number.
+        """
+        for length in range(len(key), 0, -1):
+            if key[:length] in self._known:
+                return bisect_right(self._ends, self._known[key[:length]] - 1) + 1
+        return 1
+
+    @cached_property
+    def _known(self) -> dict[Key, int]:
+        return _Reader(self._text).read()
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [found.start() for found in re.finditer("\n", self._text)]
 
 
 class _Reader:
@@ -37,6 +56,12 @@ class _Reader:
         self._counts: dict[Key, int] = {}
 
     def read(self) -> dict[Key, int]:
+        # Nothing of ours is nested deeply: of a text that is, the outer keys are enough.
+        with suppress(RecursionError):
+            self._document()
+        return self._known
+
+    def _document(self) -> None:
         table: Key = ()
         self._skip(_SPACE)
         while self._at < len(self._text):
@@ -45,7 +70,6 @@ class _Reader:
             else:
                 self._pair(table)
             self._skip(_SPACE)
-        return self._known
 
     def _skip(self, pattern: "re.Pattern[str]") -> str:
         found = pattern.match(self._text, self._at)

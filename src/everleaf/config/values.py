@@ -4,27 +4,44 @@ import ipaddress
 import re
 from datetime import timedelta
 
-from everleaf.config.faults import BadValueError
+from everleaf.config.faults import BadValueError, shown
 
+LONGEST = timedelta(days=3650)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_DIGITS = 9  # of any number here; Python refuses to read thousands of them
 _LAST_PORT = 65535
 _OTHERS = 0o007
 _WRITE = 0o022
 
 
-def duration(text: str) -> timedelta:
+def duration(text: str, most: timedelta = LONGEST) -> timedelta:
     """A number and a unit: 90s, 10m, 6h, 3d.
 
     Raises:
-        BadValueError: it is none.
+        BadValueError: it is none, or longer than `most`.
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         raise BadValueError(
-            f"{text!r} is no duration", "write a number and s, m, h or d, as in 30s"
+            f"{shown(text)} is no duration", "write a number and s, m, h or d, as in 30s"
         )
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    digits = found[1].lstrip("0") or "0"
+    if len(digits) <= _DIGITS:
+        seconds = int(digits) * _UNITS[found[2]]
+        if seconds <= most.total_seconds():
+            return timedelta(seconds=seconds)
+    raise BadValueError(f"{shown(text)} is too long", f"write {written(most)} or less")
+
+
+def written(span: timedelta) -> str:
+    """A duration as people write it: in the largest unit that measures it."""
+    seconds = int(span.total_seconds())
+    unit, size = next(
+        (one for one in reversed(_UNITS.items()) if seconds % one[1] == 0 and seconds >= one[1]),
+        ("s", 1),
+    )
+    return f"{seconds // size}{unit}"
 
 
 def share(text: str) -> float:
@@ -33,9 +50,9 @@ def share(text: str) -> float:
     Raises:
         BadValueError: it is none.
     """
-    found = re.fullmatch(r"(\d{1,2})\s*%", text.strip())
+    found = re.fullmatch(r"([0-9]{1,2})\s*%", text.strip())
     if found is None or int(found[1]) == 0:
-        raise BadValueError(f"{text!r} is no share", "write 1% to 99%")
+        raise BadValueError(f"{shown(text)} is no share", "write 1% to 99%")
     return int(found[1]) / 100
 
 
@@ -46,7 +63,7 @@ def key_mode(text: str) -> int:
         BadValueError: it is none, or opens the key to others.
     """
     if not re.fullmatch(r"0[0-7]{3}", text):
-        raise BadValueError(f"{text!r} is no mode", 'write four octal digits, as in "0640"')
+        raise BadValueError(f"{shown(text)} is no mode", 'write four octal digits, as in "0640"')
     mode = int(text, 8)
     if mode & (_OTHERS | _WRITE):
         raise BadValueError(
@@ -64,19 +81,20 @@ def host_port(text: str, default: int | None = None) -> tuple[str, int]:
         BadValueError: it is none.
     """
     remedy = "write host:port, an IPv6 address in brackets, as in [2001:db8::1]:443"
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([^:\[\]\s]+)(?::(\d+))?", text.strip())
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]+))?|([^:\[\]\s]+)(?::([0-9]+))?", text.strip())
     if found is None:
         try:
             host, port = str(ipaddress.ip_address(text.strip())), None
         except ValueError:
-            raise BadValueError(f"{text!r} is no host and port", remedy) from None
+            raise BadValueError(f"{shown(text)} is no host and port", remedy) from None
     else:
         host, port = found[1] or found[3], found[2] or found[4]
     if port is None and default is None:
-        raise BadValueError(f"{text!r} lacks a port", remedy)
-    number = int(port) if port is not None else default or 0
+        raise BadValueError(f"{shown(text)} lacks a port", remedy)
+    digits = port.lstrip("0") if port is not None else str(default)
+    number = int(digits) if 0 < len(digits) <= _DIGITS else 0
     if not 1 <= number <= _LAST_PORT:
-        raise BadValueError(f"{number} is no port", f"ports are 1 to {_LAST_PORT}")
+        raise BadValueError(f"{shown(port)} is no port", f"ports are 1 to {_LAST_PORT}")
     return host, number
 
 
@@ -100,5 +118,5 @@ def address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise BadValueError(
-            f"{text!r} is no IP address", "write an address such as 192.0.2.1 or 2001:db8::1"
+            f"{shown(text)} is no IP address", "write an address such as 192.0.2.1 or 2001:db8::1"
         ) from None

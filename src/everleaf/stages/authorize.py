@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from everleaf.core.identifiers import Identifier
+from everleaf.core.identifiers import Identifier, Kind
 from everleaf.core.job import Job, Pending, Trace
-from everleaf.core.limits import Claim, Kind
+from everleaf.core.limits import Claim
+from everleaf.core.limits import Kind as Counted
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
 from everleaf.stages.contract import Tools
@@ -58,7 +59,7 @@ def authorize(work: Work, order: Order) -> Fault | datetime | None:
         if chosen is None:
             return _no_challenge(one, work, known)
         candidate, challenge = chosen
-        trace = candidate.solver.trace(one.identifier, challenge)
+        trace = candidate.solver.trace(_named(one), challenge)
         answers.append(_Answer(one, challenge, candidate.solver, trace))
     # Written down before the first response stands anywhere.
     traces = tuple(one.trace for one in answers)
@@ -75,8 +76,15 @@ def authorize(work: Work, order: Order) -> Fault | datetime | None:
         return max(one.retry_at or work.tools.clock.now() + LATER for one in undecided)
     work.tools.shelf.update(work.job.name, replace(work.pending, traces=left, answered=False))
     bad = [one for one in after if one.status is not Status.VALID]
-    count(work, Kind.FAILURES, [one.identifier for one in bad])
+    count(work, Counted.FAILURES, [one.identifier for one in bad])
     return _challenge_fault(bad, work) if bad else None
+
+
+def _named(one: Authorization) -> Identifier:
+    """What it is for: a wildcard is told apart beside its bare name (RFC 8555, section 7.1.4)."""
+    if one.wildcard and not one.identifier.is_wildcard:
+        return Identifier(Kind.DNS, f"*.{one.identifier}")
+    return one.identifier
 
 
 def _answer(
@@ -156,7 +164,7 @@ def _challenge_fault(bad: Sequence[Authorization], work: Work) -> Fault:
     )
 
 
-def count(work: Work, kind: Kind, identifiers: Sequence[Identifier]) -> None:
+def count(work: Work, kind: Counted, identifiers: Sequence[Identifier]) -> None:
     """What the authority counts, we count."""
     claim = Claim(
         name=work.job.name,
