@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from everleaf.ports import Probe
+from everleaf.ports import Probe, Seen
 from everleaf.tls.probe import TlsProbe
 from fakes.edges import Edges
 from support.certs import Authority, Live, Pair
@@ -164,6 +164,77 @@ def test_a_server_that_demands_a_client_certificate_still_shows_its_own(
     context.minimum_version = context.maximum_version = version
     with listening(handshake(context)) as address:
         assert TlsProbe().look(*address, NAME, 10).chain == tuple(PAIR.chain)
+
+
+@dataclass(slots=True)
+class Strict:
+    """A server that asks for a client certificate, and what a look of a client comes to."""
+
+    folder: Path
+    version: ssl.TLSVersion
+    trusts: bytes | None = None
+    http: bytes = b""
+
+    def look(self, pair: Pair) -> Seen:
+        context = context_of(self.folder / "server", PAIR)
+        context.minimum_version = context.maximum_version = self.version
+        if self.trusts is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=self.trusts.decode("ascii"))
+        if self.http:
+            context.set_alpn_protocols(["http/1.1"])
+        client = Live(self.folder / "client")
+        client.switch(pair)
+
+        def answer(line: socket.socket) -> None:
+            with context.wrap_socket(line, server_side=True) as channel:
+                if channel.recv(4096) and self.http:
+                    channel.sendall(self.http)
+
+        with listening(answer) as address:
+            return TlsProbe().look(*address, NAME, 10, str(client.path))
+
+
+VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+
+
+@VERSIONS
+@pytest.mark.parametrize("http", [b"", b"HTTP/1.1 404 Not Found\r\n\r\n"])
+def test_a_client_certificate_that_is_trusted_is_taken(
+    tmp_path: Path, version: ssl.TLSVersion, http: bytes
+) -> None:
+    ca = Authority("Clients")
+    seen = Strict(tmp_path, version, ca.root_pem(), http).look(ca.issue("client.test", client=True))
+    assert seen.taken, seen.words
+    assert seen.chain == tuple(PAIR.chain)
+
+
+@VERSIONS
+def test_a_client_certificate_that_is_not_trusted_is_refused_in_words(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    strange = Authority("Strange").issue("client.test", client=True)
+    seen = Strict(tmp_path, version, Authority("Clients").root_pem()).look(strange)
+    assert not seen.taken
+    assert "does not trust the issuer of the client's certificate" in seen.words
+
+
+@VERSIONS
+def test_a_server_that_asks_for_no_client_certificate_has_taken_none(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    seen = Strict(tmp_path, version).look(Authority("Clients").issue("client.test", client=True))
+    assert not seen.taken
+    assert seen.words == "the server asks for no client certificate"
+
+
+def test_a_refusal_in_http_after_the_handshake_is_a_refusal(tmp_path: Path) -> None:
+    ca = Authority("Clients")
+    refusal = b"HTTP/1.1 400 The SSL certificate error\r\n\r\n"
+    strict = Strict(tmp_path, ssl.TLSVersion.TLSv1_3, ca.root_pem(), refusal)
+    seen = strict.look(ca.issue("client.test", client=True))
+    assert not seen.taken
+    assert "400" in seen.words
 
 
 def test_an_address_is_never_sent_as_a_server_name(tmp_path: Path) -> None:

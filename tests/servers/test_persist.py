@@ -55,6 +55,7 @@ class World:
     def present(self, name: str) -> Trace:
         trace = self.solver.trace(parse(name), CHALLENGE)
         self.solver.present(trace, CHALLENGE)
+        self.solver.settle([(trace, CHALLENGE)])
         return trace
 
     def complaint(self, name: str) -> OperatorError:
@@ -77,7 +78,6 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.mark.parametrize("name", ["a.test", "wild.a.test", "*.wild.a.test"])
 def test_a_record_that_suffices_everywhere_is_enough(world: World, name: str) -> None:
     trace = world.present(name)
-    world.solver.settle([(trace, CHALLENGE)])
     world.solver.remove(trace)
     world.present(name)
 
@@ -164,4 +164,12 @@ def test_the_registry_builds_it(world: World) -> None:
         resolver=[world.first.at],
         nameservers=[world.first.at],
     )
-    solver.present(solver.trace(parse("half.a.test"), CHALLENGE), CHALLENGE)
+    solver.settle([(solver.trace(parse("half.a.test"), CHALLENGE), CHALLENGE)])
+
+
+def test_a_name_and_its_wildcard_are_asked_for_in_one_record(world: World) -> None:
+    both = [world.solver.trace(parse(one), CHALLENGE) for one in ("*.b.a.test", "b.a.test")]
+    for traces in (both, both[::-1]):
+        with pytest.raises(OperatorError) as caught:
+            world.solver.settle([(trace, CHALLENGE) for trace in traces])
+        assert f"{GOOD}; policy=wildcard" in caught.value.fault.remedy

@@ -73,10 +73,11 @@ class Authority:
         *names: str,
         lifetime: timedelta = timedelta(days=90),
         key: Key | None = None,
+        client: bool = False,
     ) -> Pair:
         """A new leaf for DNS names and IP addresses, valid from an hour ago; a new key by default.
 
-        A negative lifetime gives an expired one.
+        A negative lifetime gives an expired one; `client` one for TLS clients.
         """
         key = key or ec.generate_private_key(ec.SECP256R1())
         start = datetime.now(UTC) - _HOUR + min(timedelta(), 2 * lifetime)
@@ -88,6 +89,7 @@ class Authority:
             names=names,
             start=start,
             end=start + abs(lifetime),
+            usages=forge.CLIENT if client else forge.SERVER,
         ).make()
         return Pair(leaf=leaf, intermediate=self.intermediate, key=key)
 

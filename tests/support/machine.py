@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import urllib3
 
+from everleaf.core.certificate import Facts
 from everleaf.demo.authority import LocalAuthority, local_authority
 from everleaf.demo.provision import pebble
 from everleaf.errors import MachineError
+from everleaf.pki.certificates import facts, split
 from support.loopback import free
 from support.servers import Nginx
 
@@ -41,10 +43,13 @@ def authority(
     *,
     options: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
+    dns: str | None = None,
 ) -> Iterator[LocalAuthority]:
-    """A Pebble of one's own."""
+    """A Pebble of one's own; `dns` is the name server that it asks, its own by default."""
     folder.mkdir(parents=True, exist_ok=True)
-    with local_authority(programs(), folder, options=options, environment=environment) as running:
+    with local_authority(
+        programs(), folder, options=options, environment=environment, dns=dns
+    ) as running:
         yield running
 
 
@@ -78,6 +83,13 @@ class Result:
         """Its JSON document."""
         found: dict[str, Any] = json.loads(self.out)
         return found
+
+    def fault(self, name: str) -> dict[str, Any]:
+        """The one fault of a certificate, in a run's document."""
+        (one,) = [item for item in self.document["certificates"] if item["name"] == name]
+        (found,) = [stage["fault"] for stage in one["stages"] if stage["result"] == "failed"]
+        fault: dict[str, Any] = found
+        return fault
 
     def stages(self, name: str) -> list[str]:
         """The stages of one certificate that came to something, in a run's document."""
@@ -151,6 +163,11 @@ class Machine:
         parts = [f"[{name}]\n{body}" if name else body for name, body in self.sections.items()]
         text = "\n\n".join(parts)
         self.config.write_text(text + "\n", encoding="utf-8")
+
+    def facts(self, name: str) -> Facts:
+        """What is to be known of the live leaf."""
+        (der,) = split(self.live(name).joinpath("cert.pem").read_bytes())
+        return facts(der)
 
     def everleaf(self, *arguments: str, expect: int | None = 0) -> Result:
         """Run one command; its exit status must be `expect`, where one is given."""

@@ -51,20 +51,27 @@ class PersistSolver:
         return Trace(solver=self.name, identifier=str(identifier), place=place)
 
     def present(self, trace: Trace, challenge: Challenge) -> None:
-        """Look whether the record stands at every authoritative server, and suffices.
+        """Nothing is written: `settle` looks."""
+
+    def settle(self, presented: Sequence[tuple[Trace, Challenge]]) -> None:
+        """See that each record stands at every authoritative server, and suffices.
+
+        A name and its wildcard have one record, which is asked for both at once.
 
         Raises:
             DnsError: at one it does not; it says which record is to be set.
         """
-        asked = Asked(
-            issuers=challenge.issuers,
-            account=challenge.account,
-            wildcard=trace.identifier.startswith("*."),
-        )
-        self._judge(trace.place, asked)
-
-    def settle(self, presented: Sequence[tuple[Trace, Challenge]]) -> None:
-        """Nothing to wait for: `present` has seen it everywhere."""
+        wanted: dict[str, Asked] = {}
+        for trace, challenge in presented:
+            known = wanted.get(trace.place)
+            wanted[trace.place] = Asked(
+                issuers=challenge.issuers,
+                account=challenge.account,
+                wildcard=trace.identifier.startswith("*.")
+                or (known is not None and known.wildcard),
+            )
+        for place, asked in wanted.items():
+            self._judge(place, asked)
 
     def remove(self, trace: Trace) -> None:
         """The record stays: it stands for every renewal."""

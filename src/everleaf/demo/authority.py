@@ -47,8 +47,11 @@ class LocalAuthority:
 
     def fetch_roots(self) -> None:
         """Write Pebble's root, which is new at every start, into `roots_file`."""
-        pool = self._pool()
-        self.roots_file.write_bytes(pool.request("GET", f"{self.management}/roots/0").data)
+        self.roots_file.write_bytes(self.root(0))
+
+    def root(self, number: int) -> bytes:
+        """A root of Pebble's, PEM: 0 is the default chain's, the others are of alternates."""
+        return self._pool().request("GET", f"{self.management}/roots/{number}").data
 
 
 @contextmanager
@@ -58,6 +61,7 @@ def local_authority(
     *,
     options: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
+    dns: str | None = None,
 ) -> Iterator[LocalAuthority]:
     """Pebble and its DNS server, ready to answer; ended when the block ends.
 
@@ -66,6 +70,7 @@ def local_authority(
         folder: for configuration and logs.
         options: more of Pebble's configuration.
         environment: more of Pebble's environment.
+        dns: the name server that Pebble asks; its own by default.
     """
     pebble, challtestsrv = programs
     ports = {name: free_port() for name in ("dir", "management", "http", "tls", "dns", "manage")}
@@ -102,7 +107,7 @@ def local_authority(
         "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "",
     ]  # fmt: skip
     pebble_command = [
-        str(pebble), "-config", str(folder / "pebble.json"), "-dnsserver", authority.dns
+        str(pebble), "-config", str(folder / "pebble.json"), "-dnsserver", dns or authority.dns
     ]  # fmt: skip
     settings = {"PEBBLE_VA_NOSLEEP": "1", **(environment or {})}
     with (

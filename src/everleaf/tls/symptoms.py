@@ -20,6 +20,13 @@ _BY_REASON = {
     "UNSUPPORTED_PROTOCOL": "the server speaks only older versions of TLS",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refused the handshake: a client certificate, "
     "perhaps",
+    "TLSV1_ALERT_UNKNOWN_CA": "the server does not trust the issuer of the client's certificate",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server demands a client certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the server takes the client's certificate for malformed",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the server takes the client's certificate for expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the server takes the client's certificate for revoked",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the server does not take the client's certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the client's certificate is not for clients",
     "UNEXPECTED_EOF_WHILE_READING": "the server closed the connection during the handshake",
 }
 
