@@ -138,9 +138,15 @@ def changed_fit() -> None:
 
 
 def run(
-    command: list[str], root: str = "", stdin: int = subprocess.DEVNULL
+    command: list[str], root: str = "", *, stdin: int = subprocess.DEVNULL, named: str = "binary"
 ) -> subprocess.CompletedProcess[str]:
     """Run a command without a shell, in `root` where one is given, and keep what it says.
+
+    Args:
+        command: the program, and its arguments.
+        root: another root directory.
+        stdin: a descriptor that it reads.
+        named: the setting that says which program it is.
 
     Raises:
         FailedError: it cannot be started.
@@ -155,7 +161,7 @@ def run(
         )
     except OSError as error:
         raise FailedError(
-            f"cannot start {command[0]}: {error.strerror}; the setting `binary` says where it is"
+            f"cannot start {command[0]}: {error.strerror}; the setting `{named}` says where it is"
         ) from error
 
 

@@ -63,7 +63,13 @@ class Workshop:
         """SQLite in the state directory."""
         from everleaf.store.sqlite import SqliteStore
 
-        return SqliteStore(self._state_dir, reading=self._reading)
+        def aside(path: Path) -> None:
+            self.events.say(
+                "warning", "damaged state put aside", certificate="", stage="order",
+                place=str(path),
+            )  # fmt: skip
+
+        return SqliteStore(self._state_dir, reading=self._reading, aside=aside)
 
     @cached_property
     def shelf(self) -> ports.Shelf:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from everleaf.core.certificate import Version
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
@@ -13,7 +12,7 @@ from everleaf.core.outcome import Due, Idle, Outcome
 from everleaf.core.schedule import urgency
 from everleaf.errors import EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Pipeline, failure
-from everleaf.polling import look_at_clocks, poll, to_ask
+from everleaf.polling import Polls, Question, look_at_clocks, questions
 from everleaf.report import Report
 from everleaf.stages import reload
 from everleaf.telling import Teller
@@ -22,6 +21,8 @@ R = TypeVar("R")
 
 _PREPARING = (Stage.ORDER, Stage.VALIDATE, Stage.VERIFY, Stage.INSTALL)
 _TICK = 0.2
+# So long questions are begun; then it is first done what is due by what is known.
+_POLLING = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
@@ -39,22 +40,29 @@ class Orchestrator:
     poll_now: bool = False
     _arrived: list[str] = field(default_factory=list)
     _broken: dict[str, Fault] = field(default_factory=dict)
+    _active: dict[str, None] = field(default_factory=dict)  # in the order in which they came
+    _awaited: dict[str, datetime] = field(default_factory=dict)  # when their time comes
+    _polls: Polls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._polls = Polls(self.pipeline.tools, self.pipeline.most_skew)
 
     def run(self, names: Sequence[str]) -> Report:
         """Do what is due for `names`, and tell who is to be told."""
-        stopped, active = "", list(names)
+        stopped = ""
         try:
             self._sweep()
-            active = self._active(names)
-            self._carry(active)
-            self._poll(self._read(active), by_hand=False)
+            self._rounds(names)
+            self._poll(questions(self._read(list(self._active)), by_hand=False))
         except EndOfTimeError as error:
             stopped = error.fault.what
-        look_at_clocks(self.pipeline.asked, self.pipeline.tools, self.pipeline.most_skew)
+        asked, tools = sorted(self.pipeline.asked), self.pipeline.tools
+        look_at_clocks(asked, tools, self.pipeline.most_skew)
         teller = Teller(self.pipeline, self.marks)
-        for name in active:
+        for name in self._active:
             self._each(name, teller.tell)
-        failing = tuple(name for name in names if self._is_failing(name, active))
+        next_at = self._next_at(names)
+        failing = tuple(name for name in names if self._is_failing(name))
         for name, fault in self._broken.items():
             teller.tell_broken(name, fault)
         return Report(
@@ -62,17 +70,49 @@ class Orchestrator:
             happenings=tuple(self.pipeline.happenings),
             failing=failing,
             stopped=stopped,
-            next_at=self._next_at(names),
+            next_at=next_at,
         )
 
+    def _rounds(self, names: Sequence[str]) -> None:
+        """Ask, then do what is due; what could not be asked in time is asked in a next round.
+
+        One reading is all that a certificate with nothing to do or to tell costs.
+        """
+        jobs = {job.name: job for job in self._read(names)}
+        left = questions(jobs.values(), by_hand=self.poll_now)
+        asked = self._poll(left)
+        jobs |= {job.name: job for job in self._read(asked)}
+        self._do(list(jobs.values()))
+        while left := [one for one in left if one.name not in asked]:
+            asked = self._poll(left)
+            if not asked:
+                return
+            self._do(self._read(asked))
+
+    def _do(self, jobs: Sequence[Job]) -> None:
+        """What is due, the most urgent first, each with its turn."""
+        active = by_urgency([job for job in jobs if self._is_active(job)])
+        self.pipeline.allot(active)
+        self._active |= dict.fromkeys(job.name for job in active)
+        self._await([job for job in jobs if job.name not in self._active | self._broken])
+        self._carry([job.name for job in active])
+
+    def _await(self, jobs: Sequence[Job]) -> None:
+        """Remember whose time comes while this run can wait for it."""
+        until = self.pipeline.waits_until
+        if until is not None:
+            times = {job.name: job.decision().at for job in jobs}
+            self._awaited = {name: at for name, at in times.items() if at <= until}
+
     def _next_at(self, names: Sequence[str]) -> datetime | None:
+        """The next time at which there is something to do that this run can wait for."""
         until = self.pipeline.waits_until
         if until is None:
             return None
         now = self.pipeline.tools.clock.now()
-        decisions = [self.pipeline.read(name).decision() for name in names]
-        times = [one.at for one in decisions if not one.due and now < one.at <= until]
-        return min(times, default=None)
+        read, moments = self.pipeline.read, self.pipeline.moments
+        found = [self._each(name, lambda one: tuple(moments(read(one)))) or () for name in names]
+        return min((at for times in found for at in times if now < at <= until), default=None)
 
     def _sweep(self) -> None:
         try:
@@ -84,38 +124,30 @@ class Orchestrator:
             )  # fmt: skip
 
     def _each(self, name: str, call: Callable[[str], R]) -> R | None:
-        """Call for one certificate: what is broken there, on disk or in its row, stops no other."""
+        """Call for one certificate: what is broken there, or a bug of ours, stops no other."""
         if name in self._broken:
             return None
         try:
             return call(name)
         except EndOfTimeError:
             raise
-        except EverleafError as error:
-            self._broken[name] = error.fault
-            self.pipeline.broke(name, error.fault)
+        except Exception as error:  # noqa: BLE001 - a bug in one certificate stops no other
+            fault = failure(error, self.pipeline.tools, name, Stage.ORDER).fault
+            self._broken[name] = fault
+            self.pipeline.broke(name, fault)
             return None
 
     def _read(self, names: Sequence[str]) -> list[Job]:
         jobs = (self._each(name, self.pipeline.read) for name in names)
         return [job for job in jobs if job is not None]
 
-    def _is_failing(self, name: str, active: Sequence[str]) -> bool:
+    def _is_failing(self, name: str) -> bool:
         if name in self._broken:
             return True
-        return name in active and self.pipeline.tools.store.standing(name).is_failing
+        return name in self._active and self.pipeline.tools.store.standing(name).is_failing
 
-    def _active(self, names: Sequence[str]) -> list[str]:
-        """Those with anything to do or to tell, the most urgent first, each with its turn.
-
-        One reading is all that the others cost.
-        """
-        jobs = {job.name: job for job in self._read(names)}
-        asked = self._poll(list(jobs.values()), by_hand=self.poll_now)
-        jobs |= {job.name: job for job in self._read(asked)}
-        active = by_urgency([job for job in jobs.values() if not self._is_quiet(job)])
-        self.pipeline.allot(active)
-        return [job.name for job in active]
+    def _is_active(self, job: Job) -> bool:
+        return self._each(job.name, lambda _: self._is_quiet(job)) is False
 
     def _is_quiet(self, job: Job) -> bool:
         looks = (module.look(job) for module in self.pipeline.stages.values())
@@ -123,32 +155,30 @@ class Orchestrator:
             return False
         return not Teller(self.pipeline, self.marks).due(job)
 
-    def _poll(self, jobs: Sequence[Job], *, by_hand: bool) -> list[str]:
-        """Ask for renewal information where that is due; returns who was asked about."""
-        asked = [
-            (job.name, newest)
-            for job in jobs
-            if (newest := to_ask(job, by_hand=by_hand)) is not None
-        ]
-        if asked:
-            tools, most_skew = self.pipeline.tools, self.pipeline.most_skew
+    def _poll(self, due: Sequence[Question]) -> list[str]:
+        """Ask for renewal information, for a while; returns who was asked about."""
+        asked: list[str] = []
+        if not due:
+            return asked
+        clock = self.pipeline.tools.clock
+        end = clock.monotonic() + _POLLING.total_seconds()
 
-            def ask(one: tuple[str, Version]) -> None:
-                newest = one[1]
-                self.pipeline.asked.add(newest.authority)
-                self._each(
-                    one[0],
-                    lambda name: poll(name, newest, tools, most_skew=most_skew, by_hand=by_hand),
-                )
+        def ask(one: Question) -> None:
+            asked.append(one.name)
+            self.pipeline.asked.add(one.newest.authority)
+            self._each(one.name, lambda _: self._polls.ask(one))
 
-            for _ in tools.executor.each(ask, asked):
-                pass
-        return [name for name, _ in asked]
+        for _ in self.pipeline.tools.executor.each(ask, due, _TICK):
+            if clock.monotonic() > end:
+                break
+        return asked
 
     def _carry(self, names: Sequence[str]) -> None:
         """Prepare what is due side by side; deploy in batches; confirm each batch."""
         groups = self._groups(names)
-        busy = [group for group in groups if any(self._to_prepare(name) for name in group)]
+        busy = [
+            group for group in groups if any(self._each(name, self._to_prepare) for name in group)
+        ]
         self._arrived = [name for group in groups if group not in busy for name in group]
         if busy:
             self._prepare(busy)
@@ -166,11 +196,23 @@ class Orchestrator:
             if arrival is not None:
                 self._arrived += arrival
                 first = clock.monotonic() if first is None else first
+            self._prepare_late()
             over = first is not None and clock.monotonic() - first
             if not early and over and over >= self.batch_wait.total_seconds():
                 early = True
                 batch, self._arrived = self._arrived, []
                 self._deploy(batch)
+
+    def _prepare_late(self) -> None:
+        """Those whose time came while others are at work are not held up by them."""
+        now = self.pipeline.tools.clock.now()
+        late = [name for name, at in self._awaited.items() if at <= now]
+        for name in late:
+            del self._awaited[name]
+        if late:
+            self.pipeline.allot(by_urgency(self._read(late)))
+            self._active |= dict.fromkeys(late)
+            self._prepare(self._groups(late))
 
     def _arrivals(self, busy: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...] | None]:
         def prepare(group: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,9 +233,7 @@ class Orchestrator:
         return [tuple(group) for group in groups.values()]
 
     def _to_prepare(self, name: str) -> bool:
-        job = self._each(name, self.pipeline.read)
-        if job is None:
-            return False
+        job = self.pipeline.read(name)
         unwell = set(job.standing.troubles) | set(job.standing.waiting)
         looks = [self.pipeline.stages[stage].look(job) for stage in _PREPARING]
         # A trouble is taken back, and a hold told of, by walking there.
@@ -202,16 +242,19 @@ class Orchestrator:
     def _deploy(self, names: Sequence[str]) -> None:
         """One batch: reload together, then confirm each."""
         due = []
-        for job in self._read(names):
-            if isinstance(reload.look(job), Due):
+        for name in names:
+            job = self._each(name, self._to_reload)
+            if job is not None:
                 due.append(job)
             else:
-                self._each(
-                    job.name, lambda name: self.pipeline.walk(name, Stage.RELOAD, Stage.CONFIRM)
-                )
+                self._each(name, lambda one: self.pipeline.walk(one, Stage.RELOAD, Stage.CONFIRM))
         if due:
             self._together(due)
         self._confirm(names)
+
+    def _to_reload(self, name: str) -> Job | None:
+        job = self.pipeline.read(name)
+        return job if isinstance(reload.look(job), Due) else None
 
     def _together(self, jobs: Sequence[Job]) -> None:
         pipeline = self.pipeline

@@ -1,10 +1,11 @@
 """One certificate through the stages, each outcome written before the next begins."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from everleaf.core.alerting import Emergency
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job, Venue, attempts_key
 from everleaf.core.lifecycle import End, Next, Stage, follows
@@ -15,6 +16,7 @@ from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
+from everleaf.polling import next_question
 from everleaf.stages.contract import StageModule, Tools
 
 
@@ -41,6 +43,7 @@ class Pipeline:
         force: asked for by hand.
         turns: when an order is within the limits, by certificate and authority.
         asked: the authorities that were spoken to.
+        emergencies: what was ordered in this run because its emergency had come.
     """
 
     wanted: Mapping[str, Wanted]
@@ -53,6 +56,7 @@ class Pipeline:
     most_skew: timedelta = timedelta(minutes=10)
     turns: dict[tuple[str, str], Turn] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    emergencies: dict[str, Emergency] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     families: dict[str, list[Wanted]] = field(init=False)
 
@@ -139,6 +143,18 @@ class Pipeline:
         """What `stage` would do now."""
         return self.stages[stage].look(self.read(name))
 
+    def moments(self, job: Job) -> Iterator[datetime]:
+        """When there is something to do for it: later, as far as is known now."""
+        decision, question = job.decision(), next_question(job)
+        if not decision.due:
+            yield decision.at
+        if question is not None:
+            yield question
+        for module in self.stages.values():
+            look = module.look(job)
+            if isinstance(look, Held) and look.until is not None:
+                yield look.until
+
     def looks(self, name: str) -> dict[Stage, Look]:
         """What every stage would do, each on what is there now."""
         job = self.read(name)
@@ -176,7 +192,10 @@ class Pipeline:
                 return outcome
 
     def _act(self, module: StageModule, job: Job, stage: Stage, due: Due) -> Outcome:
-        level = "warning" if due.code == Reason.EMERGENCY else "debug"
+        newest, urgent = job.holding.newest, due.code == Reason.EMERGENCY
+        level = "warning" if urgent else "debug"
+        if urgent and newest is not None:
+            self.emergencies[job.name] = Emergency(newest.id, due.why)
         self.tools.events.progress(job.name, stage.value, due.why)
         self.tools.events.say(
             level, "stage begins", certificate=job.name, stage=stage.value,

@@ -13,7 +13,7 @@ class Report:
     Attributes:
         failing: certificates with a stage that failed and was not well since.
         stopped: the run was told to stop, or its deadline passed, before all was done.
-        next_at: the next time at which an order is due that this run can wait for.
+        next_at: the next time at which there is something to do that this run can wait for.
     """
 
     names: tuple[str, ...]

@@ -23,10 +23,18 @@ class Teller:
 
     def due(self, job: Job) -> tuple[tuple[alerting.Alert, Told], ...]:
         """The alerts of this certificate, each with what is to be remembered once it was sent."""
-        decision = job.decision()
-        urgent = decision.why if decision.reason is Reason.EMERGENCY else ""
         serving = job.holding.live_version
-        return alerting.due(job.standing, serving, self.marks, job.now, urgent)
+        return alerting.due(job.standing, serving, self.marks, job.now, self._emergency(job))
+
+    def _emergency(self, job: Job) -> alerting.Emergency | None:
+        """Past its emergency threshold, now or before it was renewed in this run."""
+        newest, decision = job.holding.newest, job.decision()
+        ordered = self.pipeline.emergencies.get(job.name)
+        if ordered and newest and newest.id != ordered.version:
+            return replace(ordered, why=f"{ordered.why}; it was renewed in this run")
+        if newest is None or decision.reason is not Reason.EMERGENCY:
+            return None
+        return alerting.Emergency(newest.id, decision.why)
 
     def tell(self, name: str) -> None:
         """Send what is due; what was not delivered is tried again by the next run."""
@@ -38,6 +46,7 @@ class Teller:
                 "names": [str(one) for one in job.wanted.identifiers],
                 "serial": serving.serial if serving else None,
                 "not_after": serving.not_after.isoformat() if serving else None,
+                "explanation_url": _explanation(job),
                 "faults": [
                     {"stage": stage.value, "code": one.fault.code, "text": str(one.fault)}
                     for stage, one in job.standing.troubles.items()
@@ -77,3 +86,11 @@ class Teller:
                 "error", "alert not remembered", certificate=name, stage="alert",
                 words=str(error.fault),
             )  # fmt: skip
+
+
+def _explanation(job: Job) -> str | None:
+    """Where the authority explains the window of the newest version (RFC 9773, section 4.2)."""
+    newest, known = job.holding.newest, job.standing.renewal
+    if newest is None or known is None or known.cert_id != newest.cert_id:
+        return None
+    return known.explanation_url or None

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from everleaf.store.sqlite import SqliteStore
+from support.settled import settle
+
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "everleaf"
 LINTER = str(Path(sys.executable).with_name("lint-imports"))
@@ -19,7 +22,7 @@ PURE = {
     "idna", "ipaddress", "pathlib", "re",
 }  # fmt: skip
 
-HEAVY = ("acme", "josepy", "cryptography", "dns", "tenacity", "structlog", "rich", "urllib3")
+HEAVY = ("acme", "josepy", "cryptography", "dns", "tenacity", "structlog", "rich", "urllib3", "ssl")
 
 
 def imported(path: Path) -> set[str]:
@@ -87,14 +90,29 @@ def test_the_core_reads_no_clock(path: Path) -> None:
     assert calls.isdisjoint({"now", "utcnow", "today"})
 
 
-def test_an_idle_run_imports_nothing_heavy(tmp_path: Path) -> None:
-    config = tmp_path / "everleaf.toml"
-    config.write_text(
-        f'[settings]\nstate_dir = "{tmp_path}/state"\n'
-        '[authorities.ca]\ndirectory = "https://ca.example.org/dir"\n'
-        '[solvers.web]\ntype = "http-01"\n',
-        "utf-8",
-    )
+SETTINGS = """\
+[settings]
+state_dir = "STATE"
+[authorities.ca]
+directory = "https://ca.example.org/dir"
+[solvers.web]
+type = "http-01"
+"""
+CERTIFICATES = """\
+[terminators.edge]
+hook = "nginx"
+[certificates.a]
+names = ["a.example.org", "192.0.2.1"]
+terminators = ["edge"]
+copies = [{ path = "a.pem", kind = "combined" }, { path = "a", kind = "directory" }]
+[certificates.b]
+names = ["b.example.org"]
+endpoints = []
+"""
+
+
+def modules_of_a_run(config: Path) -> set[str]:
+    """What a run that is well and says nothing has imported."""
     program = (
         "import sys\n"
         "from everleaf.cli import cli\n"
@@ -105,6 +123,27 @@ def test_an_idle_run_imports_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    modules = set(done.stdout.split())
+    (line,) = done.stdout.splitlines()
+    assert done.stderr == ""
+    modules = set(line.split())
     assert "pydantic" in modules, "the test sees what is imported"
-    assert modules.isdisjoint(HEAVY)
+    return modules
+
+
+def configured(folder: Path, text: str) -> Path:
+    config = folder / "everleaf.toml"
+    config.write_text(text.replace("STATE", str(folder / "state")), "utf-8")
+    return config
+
+
+def test_an_idle_run_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert modules_of_a_run(configured(tmp_path, SETTINGS)).isdisjoint(HEAVY)
+
+
+def test_a_run_in_which_all_is_well_imports_nothing_heavy(tmp_path: Path) -> None:
+    config = configured(tmp_path, SETTINGS + CERTIFICATES)
+    settings = settle(config)
+    history = SqliteStore(settings.state_dir).history()
+    assert modules_of_a_run(config).isdisjoint(HEAVY)
+    assert tmp_path.joinpath("a", "live", "privkey.pem").exists()
+    assert SqliteStore(settings.state_dir).history() == history

@@ -188,6 +188,44 @@ def test_the_oldest_versions_go_but_never_those_to_keep(
     assert ids(shelf, wanted) == left
 
 
+def lose(shelf: Shelf, version_id: str, file: str) -> None:
+    """Somebody removes a file."""
+    if isinstance(shelf, MemoryShelf):
+        shelf.lose("www", version_id, file)
+    else:
+        Path(shelf.live_path("www")).parent.joinpath("versions", version_id, file).unlink()
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["privkey.pem", "combined.pem", "cert.pem", "chain.pem", "fullchain.pem", "version.json"],
+)
+def test_a_version_that_lacks_a_file_does_not_count_and_is_told_of(shelf: Shelf, file: str) -> None:
+    filled(shelf, 2)
+    shelf.switch(WANTED, "v2")
+    lose(shelf, "v2", file)
+    held = shelf.holding(WANTED)
+    assert [one.id for one in held.versions] == ["v1"]
+    (path,) = held.damaged
+    assert path.endswith(f"/www/versions/v2/{file}")
+    assert (held.live, held.live_version) == ("v2", None)
+
+
+def test_a_version_without_a_key_lacks_none(shelf: Shelf) -> None:
+    shelf.install(WANTED, version(1), replace(MATERIAL, key=None))
+    assert shelf.holding(WANTED).damaged == ()
+
+
+def test_a_damaged_version_goes_with_the_others_unless_it_is_to_be_kept(shelf: Shelf) -> None:
+    filled(shelf, 2)
+    lose(shelf, "v1", "privkey.pem")
+    shelf.prune(WANTED, ("v1",))
+    assert shelf.holding(WANTED).damaged
+    shelf.prune(WANTED, ())
+    assert shelf.holding(WANTED).damaged == ()
+    assert ids(shelf) == ["v2"]
+
+
 def test_certificates_do_not_meet(shelf: Shelf) -> None:
     other = replace(WANTED, name="mail")
     filled(shelf, 1)

@@ -56,7 +56,7 @@ class MemoryAuthority:
         reuse: whether a valid authorization serves later orders of the same identifier.
         windows: answers for single CertIDs, instead of the last third of the lifetime.
         calls: every call, by method.
-        ahead: its clock minus ours.
+        ahead: its clock minus ours; known once an answer was `heard` in this process.
         unseen: names whose responses it does not find.
         stuck: names whose validation does not end.
         offered: profiles, with their descriptions.
@@ -65,6 +65,7 @@ class MemoryAuthority:
         crosses: whether there is a second chain, to another root.
         copies_usages: whether a leaf is for what its request asks for, else for servers.
         revoked: when, by CertID.
+        dice: makes tokens.
     """
 
     clock: Clock
@@ -78,6 +79,7 @@ class MemoryAuthority:
     windows: dict[str, Answer] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     ahead: timedelta = timedelta(0)
+    heard: bool = False
     unseen: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
     offered: dict[str, str] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class MemoryAuthority:
     crosses: bool = False
     copies_usages: bool = False
     revoked: dict[str, datetime] = field(default_factory=dict)
+    dice: Callable[[], str] = field(default=secrets.token_urlsafe, repr=False)
     hierarchy: Hierarchy = field(default_factory=Hierarchy, repr=False)
     _faults: list[tuple[str, Exception, bool]] = field(default_factory=list)
     _orders: dict[str, Order] = field(default_factory=dict)
@@ -126,9 +129,14 @@ class MemoryAuthority:
         return f"{_BASE}/account/{self._thumbprint[:8]}"
 
     def skew(self) -> timedelta | None:
-        return self.ahead if self.calls else None
+        return self.ahead if self.heard else None
+
+    def restarted(self) -> None:
+        """Another process of ours speaks to it, which has heard nothing yet."""
+        self.heard = False
 
     def has_renewal_info(self) -> bool:
+        self.heard = True  # the directory is an answer
         return self.offers_renewal_info
 
     def renewal_info(self, cert_id: str) -> Answer:
@@ -173,6 +181,8 @@ class MemoryAuthority:
 
     def _called(self, method: str, act: Callable[[], T]) -> T:
         with self._mutex:
+            # Once its URL is known the account is asked for without a request.
+            self.heard = self.heard or method != "account" or method not in self.calls
             self.calls.append(method)
             for place, (named, error, done) in enumerate(self._faults):
                 if named == method:
@@ -251,7 +261,7 @@ class MemoryAuthority:
         for one in self._authorizations.values() if self.reuse else ():
             if one.identifier == identifier and one.status is Status.VALID:
                 return one.url
-        url, token = f"{_BASE}/authorization/{len(self._authorizations)}", secrets.token_urlsafe()
+        url, token = f"{_BASE}/authorization/{len(self._authorizations)}", self.dice()
         challenge = Challenge(
             type="http-01",
             url=f"{url}/challenge",

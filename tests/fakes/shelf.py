@@ -38,6 +38,7 @@ class MemoryShelf:
     _desks: dict[str, _Desk] = field(default_factory=dict)
     _versions: dict[str, dict[str, tuple[Version, Material]]] = field(default_factory=dict)
     _live: dict[str, str] = field(default_factory=dict)
+    _damaged: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def holding(self, wanted: Wanted) -> Holding:
         name = wanted.name
@@ -49,7 +50,16 @@ class MemoryShelf:
             versions=tuple(sorted(versions, key=lambda one: (one.installed_at, one.id))),
             live=live,
             copies_behind=tuple(str(one.path) for one in behind) if live else (),
+            damaged=tuple(
+                f"/memory/certificates/{name}/versions/{version_id}/{file}"
+                for version_id, file in sorted(self._damaged.get(name, {}).items())
+            ),
         )
+
+    def lose(self, name: str, version_id: str, file: str) -> None:
+        """Somebody removes a file of a version."""
+        del self._versions[name][version_id]
+        self._damaged.setdefault(name, {})[version_id] = file
 
     def begin(self, name: str, pending: Pending, key: bytes | None) -> None:
         if name in self._desks:
@@ -143,6 +153,9 @@ class MemoryShelf:
             if one.id not in kept:
                 self.disk.write(f"end of version {one.id} of {wanted.name}")
                 del self._versions[wanted.name][one.id]
+        for version_id in set(self._damaged.get(wanted.name, ())) - kept:
+            self.disk.write(f"end of version {version_id} of {wanted.name}")
+            del self._damaged[wanted.name][version_id]
 
     def live_path(self, name: str) -> str:
         return f"/memory/certificates/{name}/live"
@@ -160,5 +173,5 @@ class MemoryShelf:
 
     def forget(self, name: str) -> None:
         self.disk.write(f"forget {name}")
-        for room in (self._desks, self.rejected, self._versions, self._live):
+        for room in (self._desks, self.rejected, self._versions, self._live, self._damaged):
             room.pop(name, None)

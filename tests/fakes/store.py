@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
-from everleaf.core.backoff import Attempts
+from everleaf.core.backoff import Attempts, later
 from everleaf.core.lifecycle import Stage
 from everleaf.core.limits import Claim, Entry, Kind, Limit, Turn, turn
 from everleaf.core.outcome import Due, Outcome
@@ -69,7 +69,7 @@ class MemoryStore:
     def set_limited(self, account: str, until: datetime) -> None:
         with self._mutex:
             self.disk.write(f"limit of {account}")
-            self._limits[account] = max(until, self._limits.get(account, until))
+            self._limits[account] = later(self._limits.get(account), until)
 
     def counted(self, account: str) -> tuple[Entry, ...]:
         return tuple(sorted(self._ledger.get(account, []), key=lambda one: one.at))

@@ -11,6 +11,7 @@ import pytest
 
 from support.loopback import served
 from support.machine import Machine
+from support.serials import replaceable
 from support.servers import Nginx
 
 pytestmark = pytest.mark.usefixtures("running")
@@ -74,6 +75,7 @@ def test_a_window_in_the_past_renews_with_replaces_and_the_new_leaf_is_served(
     server = usual(machine, "www")
     with server:
         machine.run()
+        replaceable(machine, "www")
         before = serial(machine, "www")
         key = machine.live("www").joinpath("privkey.pem").read_bytes()
         machine.running.suggest(

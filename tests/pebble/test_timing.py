@@ -1,6 +1,5 @@
 """Timing on a real Pebble: plan, one selected time, --wait, a mass revocation, a wrong clock."""
 
-import base64
 import json
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from support.loopback import until
 from support.machine import Machine, issued
+from support.serials import cert_id, padded
 
 pytestmark = pytest.mark.usefixtures("running")
 
@@ -94,7 +94,7 @@ def moved(machine: Machine, first: set[str]) -> bool:
     with sqlite3.connect(machine.state / "state.sqlite") as one:
         (text,) = one.execute("SELECT document FROM standing").fetchone()
         known = json.loads(text)
-        known["renewal"]["asked_by_hand"] = None
+        known["renewal"]["asked_at"] = None
         one.execute("UPDATE standing SET document = ?", (json.dumps(known),))
     one.close()
     machine.run("--poll-now")
@@ -138,16 +138,6 @@ def test_a_run_that_waits_renews_at_the_selected_time_and_holds_nobody_up(
     assert datetime.fromisoformat(times[0]) >= start.replace(microsecond=0)
 
 
-def found_as_predecessor(machine: Machine, name: str) -> bool:
-    """Pebble 2.10.1 knows predecessors by their serial's text without the leading zero byte.
-
-    RFC 9773 keeps that byte, and so Pebble refuses one certificate of 256 in `replaces`.
-    """
-    version = json.loads((machine.live(name) / "version.json").read_text(encoding="utf-8"))
-    serial = version["cert_id"].partition(".")[2]
-    return base64.urlsafe_b64decode(serial + "=" * (-len(serial) % 4))[0] != 0
-
-
 @pytest.mark.rule("ARI-15")
 def test_a_mass_revocation_of_two_hundred_is_answered_in_one_run_within_the_limits(
     machine: Machine,
@@ -163,7 +153,7 @@ def test_a_mass_revocation_of_two_hundred_is_answered_in_one_run_within_the_limi
     for name in names:
         suggest(machine, name, window(past, past + timedelta(hours=1)))
     before = issued(machine.running)
-    unknown = {name for name in names if not found_as_predecessor(machine, name)}
+    unknown = {name for name in names if padded(cert_id(machine, name))}
     run = machine.run("--poll-now")
     placed = {
         one["name"]: stage["why"]
@@ -200,19 +190,40 @@ def test_new_orders_beyond_the_limit_wait_and_the_plan_says_until_when(machine: 
     assert "not before" in text
 
 
-def test_a_clock_that_is_off_orders_nothing_and_says_so(machine: Machine, tmp_path: Path) -> None:
-    unserved(machine, "www")
-    site = tmp_path / "site"
-    site.mkdir()
-    # As if this machine's clock were three hours fast: certificates still hold, times do not.
-    site.joinpath("sitecustomize.py").write_text(
+def turn(machine: Machine, folder: Path, **span: float) -> None:
+    """From now on this machine's clock is off by so much."""
+    folder.mkdir()
+    folder.joinpath("sitecustomize.py").write_text(
         "from datetime import timedelta\n"
         "from everleaf.system.clock import SystemClock as clock\n"
         "now = clock.now\n"
-        "clock.now = lambda self: now(self) + timedelta(hours=3)\n"
+        f"clock.now = lambda self: now(self) + timedelta(**{span})\n"
     )
+    machine.environment["PYTHONPATH"] = str(folder)
+
+
+@pytest.mark.parametrize("options", [(), ("--force",), ("--poll-now",)], ids=" ".join)
+def test_a_clock_that_was_turned_far_ahead_since_renews_nothing(
+    options: tuple[str, ...], machine: Machine, tmp_path: Path
+) -> None:
+    unserved(machine, "www")
+    machine.run()
     before = issued(machine.running)
-    machine.environment["PYTHONPATH"] = str(site)
+    turn(machine, tmp_path / "site", days=400)
+    run = machine.run(*options, expect=1)
+    (stage,) = run.document["certificates"][0]["stages"]
+    assert stage["fault"]["code"] == "wrong-clock"
+    assert "400 days fast" in stage["fault"]["what"]
+    assert issued(machine.running) == before
+    machine.environment.clear()
+    machine.run()
+    assert issued(machine.running) == before
+
+
+def test_a_clock_that_is_off_orders_nothing_and_says_so(machine: Machine, tmp_path: Path) -> None:
+    unserved(machine, "www")
+    before = issued(machine.running)
+    turn(machine, tmp_path / "site", hours=3)
     run = machine.run(expect=1)
     (stage,) = run.document["certificates"][0]["stages"]
     assert stage["fault"]["code"] == "wrong-clock"

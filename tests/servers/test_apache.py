@@ -1,6 +1,7 @@
 """hooks/apache against a real Apache."""
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from support.certs import Authority, Live
 from support.daemons import Apache
 from support.hooks import changed, hook
-from support.loopback import free, served, switched
+from support.loopback import free, served, switched, until
 from support.servers import need
 
 NAME = "www.example.org"
@@ -150,6 +151,31 @@ def test_an_apache_that_ends_at_the_reload_is_a_failure_with_its_words(
     assert "Apache ended at the reload" in done.stderr
     assert "do not match" in done.stderr
     assert "systemctl start apache2" in done.stderr
+
+
+def test_without_a_log_to_read_a_reload_is_seen_by_its_children(
+    tmp_path: Path, apache: Apache, live: Live, authority: Authority
+) -> None:
+    live.switch(authority.issue(NAME))
+    other = tmp_path / "syslog.conf"
+    text = apache.config.read_text("utf-8")
+    other.write_text(text.replace(f"ErrorLog {apache.log}", "ErrorLog syslog"), "utf-8")
+    settings = {**apache.settings, "config": str(other), "wait": "3600"}
+    done = hook(tmp_path, "apache", "reload", settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    switched(apache.addresses[0], NAME, live.pair.der)
+
+
+def test_a_master_that_does_not_reload_is_a_failure(tmp_path: Path, apache: Apache) -> None:
+    os.kill(apache.pid, signal.SIGSTOP)
+    try:
+        done = hook(tmp_path, "apache", "reload", {**apache.settings, "wait": "0.5"})
+    finally:
+        os.kill(apache.pid, signal.SIGCONT)
+    assert done.returncode == 1
+    assert "did not begin anew within 0.5 s" in done.stderr
+    # Now it does; asked to end meanwhile, it would not.
+    until("Apache has begun anew", lambda: apache.words().count("resuming normal operations") > 1)
 
 
 def test_the_environment_of_the_settings_reaches_the_configuration(

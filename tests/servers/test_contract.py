@@ -1,13 +1,39 @@
 """What all shipped hooks have in common."""
 
+import ast
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from support.hooks import HOOKS, hook
 
-SHIPPED = ("nginx", "haproxy")
+SHIPPED = (
+    "apache",
+    "caddy",
+    "container",
+    "dovecot",
+    "haproxy",
+    "nginx",
+    "postfix",
+    "ssh",
+    "systemd",
+)
+# What they need before they come to anything else.
+NEEDED = {
+    "ssh": {"host": "far.example.org", "directory": "/certificates"},
+    "systemd": {"units": "web.service"},
+}
+IN_WORDS = {
+    "apache": "arguments",
+    "caddy": "environment",
+    "haproxy": "arguments",
+    "nginx": "arguments",
+    "ssh": "arguments",
+    "systemd": "arguments",
+}
+WITH_BINARY = ("apache", "caddy", "dovecot", "haproxy", "nginx", "ssh", "systemd")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -18,19 +44,33 @@ def test_another_verb_is_not_ours(tmp_path: Path, name: str, verb: str) -> None:
     assert done.stderr == f"usage: {name} check|reload\n"
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", IN_WORDS)
 def test_a_setting_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
-    done = hook(tmp_path, name, "check", {"arguments": "'open"})
+    key = IN_WORDS[name]
+    done = hook(tmp_path, name, "check", {**NEEDED.get(name, {}), key: "'open"})
     assert done.returncode == 1
-    assert "`arguments`" in done.stderr
+    assert f"`{key}`" in done.stderr
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", WITH_BINARY)
 def test_a_server_that_is_not_there_is_said_so(tmp_path: Path, name: str) -> None:
-    done = hook(tmp_path, name, "check", {"binary": "/nowhere/server"})
+    done = hook(tmp_path, name, "check", {**NEEDED.get(name, {}), "binary": "/nowhere/server"})
     assert done.returncode == 1
     assert "/nowhere/server" in done.stderr
     assert "`binary`" in done.stderr
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_setting_is_documented_at_the_top_or_in_the_readme(name: str) -> None:
+    code = (HOOKS / name).read_text("utf-8")
+    readme = (HOOKS / "README.md").read_text("utf-8")
+    section = readme.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    told = (ast.get_docstring(ast.parse(code)) or "") + section
+    used = set(re.findall(r'hook\.(?:setting|words|seconds)\(\s*"(\w+)"', code))
+    used |= {"environment"} if "hook.environment()" in code else set()
+    assert used
+    assert {key for key in used if not re.search(rf"\b{key}\b", told)} == set()
+    assert section, "the README tells nothing of it"
 
 
 def test_every_shipped_hook_is_executable_and_leaves_nothing_in_its_folder() -> None:

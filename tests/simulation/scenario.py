@@ -18,16 +18,19 @@ class Kind(StrEnum):
     BUSY = "the CA answers new orders with 503"
     LIMITED = "the CA answers new orders with 429"
     NO_ARI = "renewal information cannot be reached"
+    HANGING_ARI = "requests for renewal information hang"
     MALFORMED_ARI = "renewal information is malformed"
     EARLIER = "all windows move to earlier"
     LATER = "all windows move to later"
-    REVOKED = "certificates are revoked"
+    REVOKED = "a certificate is revoked"
+    MASS = "all certificates are revoked, and the operator asks at once"
     LOST = "an answer is lost after the CA did what it was asked for"
     REFUSED = "an order with replaces is refused"
     WRONG_NAMES = "a certificate is issued for other names"
     SLOW = "validation and issuance take long"
+    STUCK = "a validation does not end"
     UNSEEN = "a response cannot be found"
-    WRONG_CLOCK = "the CA's clock and ours differ"
+    WRONG_CLOCK = "our clock is off"
     KILLED = "a run is killed"
     TERMINATED = "a run is told to stop"
     FULL = "the disk is full"
@@ -42,9 +45,10 @@ class Kind(StrEnum):
 # How often a year, and for how many hours at most.
 _RATES: dict[Kind, tuple[float, float]] = {
     Kind.OUTAGE: (12, 60), Kind.BUSY: (6, 48), Kind.LIMITED: (4, 30), Kind.NO_ARI: (5, 600),
-    Kind.MALFORMED_ARI: (5, 600), Kind.EARLIER: (3, 200), Kind.LATER: (3, 900),
-    Kind.REVOKED: (1, 0), Kind.LOST: (30, 0), Kind.REFUSED: (6, 0), Kind.WRONG_NAMES: (2, 0),
-    Kind.SLOW: (6, 48), Kind.UNSEEN: (6, 48), Kind.WRONG_CLOCK: (2, 48), Kind.KILLED: (60, 0),
+    Kind.HANGING_ARI: (4, 96), Kind.MALFORMED_ARI: (5, 600), Kind.EARLIER: (3, 200),
+    Kind.LATER: (3, 900), Kind.REVOKED: (1, 0), Kind.MASS: (0.5, 0), Kind.LOST: (30, 0),
+    Kind.REFUSED: (6, 0), Kind.WRONG_NAMES: (2, 0), Kind.SLOW: (6, 48), Kind.STUCK: (4, 48),
+    Kind.UNSEEN: (6, 96), Kind.WRONG_CLOCK: (2, 48), Kind.KILLED: (60, 0),
     Kind.TERMINATED: (30, 0), Kind.FULL: (4, 48), Kind.READ_ONLY: (3, 48), Kind.OFF: (4, 72),
     Kind.DEAF: (4, 48), Kind.DOWN: (4, 48), Kind.BROKEN: (4, 48), Kind.CHANGED: (2, 0),
 }  # fmt: skip
@@ -75,12 +79,16 @@ class Scenario:
     Attributes:
         lifetimes: of each certificate, in days.
         wake: from one run to the next.
+        again: the CA's `Retry-After` on renewal information.
+        confirm_every: how old a look at an edge may grow.
     """
 
     seed: int
     span: timedelta
     wake: timedelta
     lifetimes: tuple[int, ...]
+    again: timedelta = 6 * HOUR
+    confirm_every: timedelta = DAY
     incidents: tuple[Incident, ...] = field(default=())
 
     @property
@@ -93,27 +101,53 @@ class Scenario:
         return replace(self, incidents=tuple(incidents))
 
     def __str__(self) -> str:
-        lives = ", ".join(f"{days} days" for days in self.lifetimes)
+        lives = ", ".join(
+            f"{self.lifetimes.count(days)} of {days} days" for days in sorted(set(self.lifetimes))
+        )
         head = f"seed {self.seed}: {lives}; a run every {self.wake / HOUR:g} h"
         return "\n".join([head, *(f"  {one}" for one in self.incidents)])
 
 
-def generate(seed: int, years: float = 2.0, size: int = 8) -> Scenario:
-    """The scenario of a seed."""
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """A sort of fleet: how many, for how long (in years), living for so many days."""
+
+    size: int
+    years: float
+    days: tuple[int, ...]
+    wakes: tuple[int, ...]
+    lengths: float = 1.0  # of incidents
+
+    def of(self, dice: Random, seed: int, share: float) -> Scenario:
+        return Scenario(
+            seed=seed,
+            span=self.years * share * YEAR,
+            wake=dice.choice(self.wakes) * HOUR,
+            lifetimes=tuple(dice.choice(self.days) for _ in range(self.size)),
+            again=dice.choice((6, 24)) * HOUR,
+            confirm_every=dice.choice((1, 7)) * DAY,
+        )
+
+
+_SHORT = _Fleet(8, 0.4, (6, 7), (2, 4, 6), lengths=0.15)
+_USUAL = _Fleet(8, 2.0, (45, 64, 90, 200), (6, 12, 24))
+# More than the CA takes in orders within three hours.
+_LARGE = _Fleet(40, 2.0, (45, 90, 200), (12, 24))
+
+
+def generate(seed: int, share: float = 1.0) -> Scenario:
+    """The scenario of a seed, or of `share` its usual span."""
     dice = Random(seed)  # noqa: S311 - no secret
-    short = dice.random() < 1 / 3
-    lifetimes = tuple(dice.choice((6, 7) if short else (45, 64, 90, 200)) for _ in range(size))
-    span = years * YEAR * (0.25 if short else 1.0)
+    fleet = dice.choice((_SHORT, _USUAL, _USUAL, _LARGE))
+    scenario = fleet.of(dice, seed, share)
     calm = dice.choice((0.3, 1.0, 2.0))
     incidents = []
     for kind, (rate, longest) in _RATES.items():
-        for _ in range(_poisson(dice, rate * calm * (span / YEAR))):
-            scale = 0.15 if short else 1.0
-            length = dice.random() * longest * scale * HOUR
-            incidents.append(Incident(kind, dice.random() * span, length, dice.randrange(1000)))
-    wake = dice.choice((2, 4, 6) if short else (6, 12, 24)) * HOUR
-    ordered = sorted(incidents, key=lambda one: one.at)
-    return Scenario(seed=seed, span=span, wake=wake, lifetimes=lifetimes, incidents=tuple(ordered))
+        for _ in range(_poisson(dice, rate * calm * (scenario.span / YEAR))):
+            length = dice.random() * longest * fleet.lengths * HOUR
+            at = dice.random() * scenario.span
+            incidents.append(Incident(kind, at, length, dice.randrange(1000)))
+    return scenario.only(sorted(incidents, key=lambda one: one.at))
 
 
 def _poisson(dice: Random, mean: float) -> int:

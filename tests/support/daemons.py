@@ -20,7 +20,7 @@ class Apache(Server):
     """
 
     program = "apache2"
-    count = 1
+    count = 2
 
     def __init__(self, directory: Path, address: Address, live: os.PathLike[str]) -> None:
         super().__init__(directory, [address])
@@ -41,7 +41,7 @@ class Apache(Server):
         return self.words().count("Doing graceful restart")
 
     def ready(self) -> bool:
-        """Whether it has written its pid file and started a child."""
+        """Whether it has written its pid file and started its children."""
         return self.pid_file.exists() and super().ready()
 
     def command(self) -> list[str]:
@@ -59,7 +59,8 @@ class Apache(Server):
         return (
             f"ServerRoot {self.directory}\nServerName localhost\nPidFile {self.pid_file}\n"
             f"DefaultRuntimeDir {self.directory}\nMutex file:{self.directory} default\n{user}"
-            f"ErrorLog {self.log}\nLogLevel notice\n{modules}StartServers 2\n"
+            f"ErrorLog {self.log}\nLogLevel notice\n{modules}StartServers {self.count}\n"
+            "MinSpareThreads 25\nMaxSpareThreads 75\n"
             f"Listen {written(address)}\n<VirtualHost *:{address[1]}>\nSSLEngine on\n"
             f"{self.pair}\n{self.extra}\n</VirtualHost>\n"
         )

@@ -21,8 +21,13 @@ def hook(
     verb: str,
     settings: Mapping[str, str],
     lines: Sequence[str] = (),
+    *,
+    prefix: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run `hooks/NAME VERB`; `directory` takes the list of changed certificates, `lines`."""
+    """Run `hooks/NAME VERB`; `directory` takes the list of changed certificates, `lines`.
+
+    `prefix` is a command that runs it, as `nsenter` does.
+    """
     listed = directory / "changed"
     listed.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     environment = {
@@ -33,7 +38,7 @@ def hook(
         **{f"EVERLEAF_SET_{key.upper()}": value for key, value in settings.items()},
     }
     return subprocess.run(
-        [HOOKS / name, verb],
+        [*prefix, HOOKS / name, verb],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

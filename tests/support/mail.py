@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.loopback import PATIENCE, Address, written
+from support.loopback import PATIENCE, Address, until, written
 from support.servers import Server
 
 SERVICES = """\
@@ -56,7 +56,12 @@ class Daemon(Server):
                 os.kill(pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        until("its folders are gone", self._removed)
+
+    def _removed(self) -> bool:
+        """Remove them; what it has started besides may still write its last line there."""
         shutil.rmtree(self.home, ignore_errors=True)
+        return not self.home.exists()
 
 
 class Postfix(Daemon):

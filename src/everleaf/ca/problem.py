@@ -1,13 +1,12 @@
 """Problem documents, and the errors that they become: RFC 7807; RFC 8555, section 6.7."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from everleaf.ca.answer import Answer
+from everleaf.ca.answer import Answer, parsed
 from everleaf.ca.links import targets
 from everleaf.ca.quirks import is_narrow
 from everleaf.ca.wire import Again, LostError
@@ -47,10 +46,7 @@ def problem_of(answer: Answer) -> Problem:
 
     The status is the answer's own, whatever the document says.
     """
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = parsed(answer.body)
     if isinstance(body, dict) and ("type" in body or "detail" in body):
         return parse(body, answer.status)
     detail = f"HTTP {answer.status} {_phrase(answer.status)}".strip()

@@ -2,9 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from traceback import format_exception, walk_tb
 from typing import NoReturn
 
 import click
@@ -43,6 +46,10 @@ class Context:
     log_format: str = "text"
 
 
+class _BrokenPipe(Exception):  # noqa: N818 - the same under a name that click does not know
+    """Whoever read our output has gone."""
+
+
 class _Lazy(click.Group):
     """A group whose commands are imported when they are run or asked for help."""
 
@@ -59,6 +66,13 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; click would end the program itself where a pipe is broken."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _BrokenPipe from error
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,24 +107,61 @@ def cli(ctx: click.Context, config: Path, *, verbose: bool, quiet: bool, log_for
 
 def main() -> NoReturn:
     """Run the command line; every error becomes a line and an exit status."""
-    sys.exit(_status())
+    _open_streams()
+    sys.exit(status(sys.argv[1:]))
 
 
-def _status() -> int:
+def _open_streams() -> None:
+    """Standard streams that are closed lead nowhere: else a file of ours would stand for one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def status(arguments: Sequence[str]) -> int:
+    """The exit status of one command; nothing that goes wrong in it leaves a traceback."""
     try:
-        status = cli.main(standalone_mode=False)
+        found = cli.main(list(arguments), prog_name="everleaf", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; nobody is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except EverleafError as error:
         return _refused(error)
-    return status if isinstance(status, int) else 0
+    except (OSError, _BrokenPipe) as error:
+        cause = error.__cause__ if isinstance(error, _BrokenPipe) else error
+        if isinstance(cause, OSError) and _is_of_output(cause):
+            return _unheard(cause)
+        return _bug(error, verbose="--verbose" in arguments)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        return _bug(error, verbose="--verbose" in arguments)
+    return found if isinstance(found, int) else 0
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether it came of saying something: all of that goes through click."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_code.co_filename == click.utils.__file__
+
+
+def _unheard(error: OSError) -> int:
+    # Else the interpreter tries once more when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0  # whoever read it has gone, and has what was wanted
+    with suppress(OSError):
+        click.echo(f"everleaf: the output cannot be written: {error.strerror}", err=True)
+    return FAILING
+
+
+def _bug(error: Exception, *, verbose: bool) -> int:
+    if verbose:
+        click.echo("".join(format_exception(error)), err=True, nl=False)
+    report = "report what stands above" if verbose else "run it with --verbose, and report it"
+    what = f"unexpected {type(error).__name__}: {error}"
+    click.echo(f"everleaf: {what}: this is a bug, {report}", err=True)
+    return FAILING
 
 
 def _refused(error: EverleafError) -> int:

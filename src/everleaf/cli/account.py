@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from everleaf.bootstrap import Workshop
-from everleaf.cli import Context, console, documents, session
+from everleaf.cli import WRONG, Context, console, documents, session
 from everleaf.config.settings import Settings
 from everleaf.ports import AccountFacts
 
@@ -29,7 +29,7 @@ def show(context: Context, authority: str | None, *, as_json: bool) -> int:
     names = [_picked(authority, settings)] if authority else _used(settings)
     with session.stoppable(tools), tools.lock.held():
         _tell([(name, tools.accounts(name).facts()) for name in names], as_json=as_json)
-    return 0
+    return WRONG if settings.faults else 0
 
 
 @command.command("update")
@@ -42,7 +42,7 @@ def update(context: Context, authority: str | None, *, as_json: bool) -> int:
     name = _picked(authority, settings)
     with session.stoppable(tools), tools.lock.held():
         _tell([(name, tools.accounts(name).update())], as_json=as_json)
-    return 0
+    return WRONG if settings.faults else 0
 
 
 @command.command("rollover")
@@ -55,7 +55,7 @@ def rollover(context: Context, authority: str | None, *, as_json: bool) -> int:
     name = _picked(authority, settings)
     with session.stoppable(tools), tools.lock.held():
         _tell([(name, tools.accounts(name).roll_over())], as_json=as_json)
-    return 0
+    return WRONG if settings.faults else 0
 
 
 @command.command("deactivate")
@@ -71,7 +71,7 @@ def deactivate(context: Context, authority: str | None, *, yes: bool) -> int:
     with session.stoppable(tools), tools.lock.held():
         tools.accounts(name).deactivate()
     click.echo(f"{name}: the account is given up; the next order opens another")
-    return 0
+    return WRONG if settings.faults else 0
 
 
 def _tools(context: Context) -> tuple[Settings, Workshop]:
@@ -90,10 +90,13 @@ def _picked(authority: str | None, settings: Settings) -> str:
     if authority is None and len(known) == 1:
         return known[0]
     if authority is None:
-        raise click.UsageError(f"name one of the authorities: {', '.join(known)}")
+        there = f"name one of the authorities: {', '.join(known)}"
+        raise click.UsageError(there if known else "no authority is configured")
     if authority not in settings.authorities:
-        there = ", ".join(sorted(settings.authorities))
-        raise click.UsageError(f"no authority {authority!r} is configured; there are: {there}")
+        there = (
+            f"there are: {', '.join(sorted(settings.authorities))}" if known else "there is none"
+        )
+        raise click.UsageError(f"no authority {authority!r} is configured; {there}")
     return authority
 
 

@@ -49,11 +49,12 @@ def _document(one: ConfigFault) -> dict[str, object]:
 
 
 @command.command("schema")
-def schema() -> int:
+@click.option("--included", is_flag=True, help="That of an included file.")
+def schema(*, included: bool) -> int:
     """Print the JSON Schema of the configuration."""
     from everleaf.config.json_schema import json_schema
 
-    console.dump(json_schema())
+    console.dump(json_schema(included=included))
     return 0
 
 

@@ -6,7 +6,10 @@ import click
 
 from everleaf.bootstrap import Workshop
 from everleaf.cli import FAILING, WRONG, Context, console, documents, session
+from everleaf.cli.attempts import attempt
+from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
+from everleaf.errors import Fault
 from everleaf.pipeline import Pipeline
 
 
@@ -20,13 +23,19 @@ def command(context: Context, names: tuple[str, ...], *, as_json: bool) -> int:
     picked = session.chosen(names, settings)
     tools = session.tools_for(context, settings, deadline=settings.deadline)
     pipeline = session.pipeline_of(settings, tools, force=True)
-    look_now(pipeline, picked, tools)
-    seen = {name: pipeline.read(name).standing.observations for name in picked}
+    unlooked = look_now(pipeline, picked, tools)
+    jobs, unread = attempt(pipeline, picked, pipeline.read)
+    faults = unlooked | unread
+    seen = {name: job.standing.observations for name, job in jobs.items()}
     bad = any(one.sight.is_failing and not one.optional for found in seen.values() for one in found)
     if as_json:
         certificates = [
-            {"name": name, "addresses": [documents.address(one) for one in found]}
-            for name, found in seen.items()
+            {
+                "name": name,
+                "addresses": [documents.address(one) for one in seen.get(name, ())],
+                "unreadable": documents.fault(faults[name]) if name in faults else None,
+            }
+            for name in picked
         ]
         console.dump({"version": documents.VERSION, "certificates": certificates})
     else:
@@ -37,25 +46,33 @@ def command(context: Context, names: tuple[str, ...], *, as_json: bool) -> int:
                 for one in found
             ]
         )
-        for name, found in seen.items():
-            if not found:
-                click.echo(f"{name}: {_why_not(pipeline, name)}")
+        for name in picked:
+            if name in faults:
+                click.echo(f"{name}: {faults[name]}")
+            elif not seen[name]:
+                click.echo(f"{name}: {_why_not(jobs[name])}")
     if settings.faults:
         return WRONG
-    return FAILING if bad else 0
+    return FAILING if bad or faults else 0
 
 
-def look_now(pipeline: Pipeline, names: Sequence[str], tools: Workshop) -> None:
-    """Let the confirming stage look, whatever was seen before."""
+def look_now(pipeline: Pipeline, names: Sequence[str], tools: Workshop) -> dict[str, Fault]:
+    """Let the confirming stage look, whatever was seen before; why it could not, by name."""
+
+    def walk(name: str) -> dict[str, Fault]:
+        _, faults = attempt(
+            pipeline, (name,), lambda one: pipeline.walk(one, Stage.CONFIRM, Stage.ORDER)
+        )
+        return faults
+
+    found: dict[str, Fault] = {}
     with session.stoppable(tools), tools.lock.held():
-        for _ in tools.executor.each(
-            lambda name: pipeline.walk(name, Stage.CONFIRM, Stage.ORDER), names
-        ):
-            pass
+        for done in tools.executor.each(walk, names):
+            found |= done[1] if done is not None else {}
+    return found
 
 
-def _why_not(pipeline: Pipeline, name: str) -> str:
-    job = pipeline.read(name)
+def _why_not(job: Job) -> str:
     if not job.wanted.endpoints:
         return "not confirmed, by choice"
     return (

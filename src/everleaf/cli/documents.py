@@ -113,6 +113,22 @@ def plan(job: Job, looks: dict[Stage, Look]) -> Document:
         "stages": {stage.value: seen(one) for stage, one in looks.items()},
         "renewal": renewal(job),
         "rehearsal": rehearsal(job),
+        "unreadable": None,
+    }
+
+
+def unplanned(name: str, why: Fault) -> Document:
+    """A certificate of which it cannot be said what a run would do."""
+    return {
+        "name": name,
+        "due": False,
+        "code": None,
+        "why": None,
+        "next_stage": None,
+        "stages": {},
+        "renewal": None,
+        "rehearsal": None,
+        "unreadable": fault(why),
     }
 
 
@@ -122,64 +138,6 @@ def rehearsal(job: Job) -> Document:
         "required": job.wanted.rehearse,
         "passed": job.wanted.rehearse and job.rehearsed == job.wanted.ask,
         "exempt": job.exempt or None,
-    }
-
-
-def state(job: Job) -> str:
-    """One word: failing, missing, placeholder, waiting, unconfirmed or well."""
-    live = job.holding.live_version
-    if job.standing.is_failing:
-        return "failing"
-    if live is None:
-        return "missing"
-    if live.placeholder:
-        return "placeholder"
-    if job.standing.waiting or job.holding.pending:
-        return "waiting"
-    looked = {one.endpoint for one in job.standing.observations if one.version == live.id}
-    if any(str(endpoint) not in looked for endpoint in job.wanted.endpoints):
-        return "unconfirmed"
-    return "well"
-
-
-def status(job: Job) -> Document:
-    """Where one certificate stands."""
-    live = job.holding.live_version
-    return {
-        "name": job.name,
-        "names": [str(one) for one in job.wanted.identifiers],
-        "state": state(job),
-        "live": None
-        if live is None
-        else {
-            "version": live.id,
-            "serial": live.serial,
-            "authority": live.authority or None,
-            "placeholder": live.placeholder,
-            "profile": live.profile or None,
-            "revoked_at": moment(live.revoked_at),
-            "not_before": moment(live.not_before),
-            "not_after": moment(live.not_after),
-            "earliest_end": moment(live.earliest_end),
-        },
-        "versions": [one.id for one in job.holding.versions],
-        "renewal": renewal(job),
-        "troubles": [
-            {
-                "stage": stage.value,
-                "since": moment(one.since),
-                "failures": one.attempts.failures,
-                "fault": fault(one.fault),
-            }
-            for stage, one in job.standing.troubles.items()
-        ],
-        "waiting": {stage.value: moment(at) for stage, at in job.standing.waiting.items()},
-        "terminators": [
-            {"name": one, "version": job.standing.took(one).version or None}
-            for one in job.wanted.terminators
-        ],
-        "confirmed_by_choice": bool(job.wanted.endpoints),
-        "addresses": [address(one) for one in job.standing.observations],
     }
 
 

@@ -11,6 +11,11 @@ from everleaf.cli import Context, session
 def command(context: Context, name: str) -> int:
     """Remove keys, versions, state and history of NAME. Copies outside stay where they are."""
     settings = session.settings_of(context)
+    if settings.faults:
+        raise click.UsageError(
+            "an included file is wrong: whether a certificate is still configured is not known; "
+            "mend the file first, nothing was removed"
+        )
     if name in settings.certificates:
         raise click.UsageError(
             f"{name!r} is still configured; take it out of the configuration first"

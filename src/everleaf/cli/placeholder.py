@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 
 from everleaf.bootstrap import Workshop
-from everleaf.cli import Context, session
+from everleaf.cli import WRONG, Context, session
 from everleaf.core.certificate import Version
 from everleaf.core.wanted import Wanted
 from everleaf.ports import Material
@@ -21,17 +21,22 @@ def command(context: Context, name: str) -> int:
     wanted = settings.certificates[picked]
     tools = session.tools_for(context, settings)
     with tools.lock.held():
-        live = tools.shelf.holding(wanted).live
-        if live is not None:
-            click.echo(f"{name} has a live version already: {live}; nothing was changed")
-            return 0
-        version = make(wanted, tools)
-    click.echo(f"{name}: placeholder {version.id} is live at {tools.shelf.live_path(name)}")
-    return 0
+        live = tools.shelf.holding(wanted).live_version
+        version = live or make(wanted, tools)
+        # Also of one that is live: a copy may have failed, or have been configured since.
+        tools.shelf.switch(wanted, version.id)
+        if version.placeholder:
+            # What a first certificate that is refused is switched back to.
+            tools.store.change(name, lambda known: replace(known, settled=version.id))
+    if live is None:
+        click.echo(f"{name}: placeholder {version.id} is live at {tools.shelf.live_path(name)}")
+    else:
+        click.echo(f"{name} has a live version already: {version.id}; its copies are there")
+    return WRONG if settings.faults else 0
 
 
 def make(wanted: Wanted, tools: Workshop) -> Version:
-    """Install a placeholder and make it live."""
+    """Install a placeholder; it is not live yet."""
     from everleaf.pki.certificates import facts, split
     from everleaf.pki.placeholder import placeholder
 
@@ -54,7 +59,4 @@ def make(wanted: Wanted, tools: Workshop) -> Version:
         placeholder=True,
     )
     tools.shelf.install(wanted, version, Material(leaf=leaf, chain=b"", key=key))
-    tools.shelf.switch(wanted, version.id)
-    # What a first certificate that is refused is switched back to.
-    tools.store.change(wanted.name, lambda known: replace(known, settled=version.id))
     return version

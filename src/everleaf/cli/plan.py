@@ -1,9 +1,14 @@
 """`everleaf plan`: what a run would do, and why."""
 
+from collections.abc import Mapping
+
 import click
 
-from everleaf.cli import WRONG, Context, console, documents, session
-from everleaf.core.outcome import Due, Held
+from everleaf.cli import FAILING, WRONG, Context, console, documents, session
+from everleaf.cli.attempts import attempt
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Due, Held, Look
 from everleaf.orchestrator import by_urgency
 
 
@@ -17,25 +22,37 @@ def command(context: Context, names: tuple[str, ...], *, as_json: bool) -> int:
     picked = session.chosen(names, settings)
     tools = session.tools_for(context, settings, reading=True)
     pipeline = session.pipeline_of(settings, tools)
-    jobs = by_urgency([pipeline.read(name) for name in picked])
-    pipeline.allot(jobs)
-    picked = tuple(job.name for job in jobs)
-    status = WRONG if settings.faults else 0
+    jobs, unread = attempt(pipeline, picked, pipeline.read)
+    in_order = by_urgency(list(jobs.values()))
+    pipeline.allot(in_order)
+
+    def tell(name: str) -> tuple[documents.Document, list[tuple[str, str, str]]]:
+        job, looks = pipeline.read(name), pipeline.looks(name)
+        return documents.plan(job, looks), _rows(job, looks)
+
+    found, faults = attempt(pipeline, [job.name for job in in_order], tell)
+    faults = unread | faults
     if as_json:
-        plans = [documents.plan(pipeline.read(name), pipeline.looks(name)) for name in picked]
+        plans = [document for document, _ in found.values()]
+        plans += [documents.unplanned(name, why) for name, why in faults.items()]
         console.dump({"version": documents.VERSION, "certificates": plans})
-        return status
-    rows: list[tuple[str, str, str]] = []
-    for name in picked:
-        found = [
-            (name, stage.value, _words(one))
-            for stage, one in pipeline.looks(name).items()
-            if isinstance(one, Due | Held)
-        ]
-        renewal = documents.renewal(pipeline.read(name))
-        rows += found or [(name, "nothing", f"next order {renewal['at']}: {renewal['why']}")]
-    console.table(rows)
-    return status
+    else:
+        rows = [row for _, rows in found.values() for row in rows]
+        console.table(rows + [(name, "unreadable", str(why)) for name, why in faults.items()])
+    if settings.faults:
+        return WRONG
+    return FAILING if faults else 0
+
+
+def _rows(job: Job, looks: Mapping[Stage, Look]) -> list[tuple[str, str, str]]:
+    rows = [
+        (job.name, stage.value, _words(one))
+        for stage, one in looks.items()
+        if isinstance(one, Due | Held)
+    ]
+    decision = job.decision()
+    at = documents.moment(decision.at)
+    return rows or [(job.name, "nothing", f"next order {at}: {decision.why}")]
 
 
 def _words(one: Due | Held) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 
 from everleaf.bootstrap import Workshop
-from everleaf.cli import Context, session
+from everleaf.cli import WRONG, Context, session
 from everleaf.core.certificate import Version
 from everleaf.core.wanted import Wanted
 from everleaf.errors import OperatorError
@@ -52,7 +52,7 @@ def command(
             click.confirm(what, abort=True)
         _revoke(wanted, version, tools, reason=reason, by_key=by == "key")
     click.echo(f"{name}: version {version.id} is revoked; the next run orders another")
-    return 0
+    return WRONG if settings.faults else 0
 
 
 def _version(wanted: Wanted, version_id: str | None, tools: Workshop) -> Version:

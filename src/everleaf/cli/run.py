@@ -16,6 +16,7 @@ from everleaf.report import Report
 from everleaf.system.clock import SystemClock
 
 _SHORTEST, _LONGEST = 0.5, 60.0  # seconds between looks whether another run has let go
+_SOON = timedelta(minutes=1)  # after which a pass that its deadline ended is gone on with
 
 
 @click.command("run")
@@ -28,7 +29,11 @@ _SHORTEST, _LONGEST = 0.5, 60.0  # seconds between looks whether another run has
 @click.option(
     "--wait", type=session.Duration(), help="Stay this long, and renew exactly when it is time."
 )
-@click.option("--deadline", type=session.Duration(), help="End after this long; resumable.")
+@click.option(
+    "--deadline",
+    type=session.Duration(timedelta(seconds=1)),
+    help="End after this long; resumable.",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="Certificates side by side.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON document on standard output.")
 @click.pass_obj
@@ -100,20 +105,26 @@ class _Asked:
                 return settings, report
 
     def until(self, wait: timedelta) -> tuple[Settings, Report]:
-        """Passes until `wait` is over, each at a selected time, the lock let go in between."""
+        """Passes until `wait` is over, each when it is time, the lock let go in between."""
         clock = SystemClock(wait)
         end = clock.now() + wait
         with session.stoppable_by(clock.stop):
             settings, report = self.once(end)
             later = replace(self, force=False, poll_now=False)
-            while report.next_at is not None and report.next_at <= end and not report.stopped:
+            while (at := _next_pass(report, clock.now())) is not None and at <= end:
                 try:
-                    clock.sleep(max(0.0, (report.next_at - clock.now()).total_seconds()))
+                    clock.sleep(max(0.0, (at - clock.now()).total_seconds()))
                     settings, found = _unlocked(lambda: later.once(end), clock)
                 except EndOfTimeError:
                     return settings, report
                 report = report.followed_by(found)
         return settings, report
+
+
+def _next_pass(report: Report, now: datetime) -> datetime | None:
+    """When there is something to do again; what a pass was cut off at is soon gone on with."""
+    times = [report.next_at] if report.next_at else []
+    return min([*times, now + _SOON] if report.stopped else times, default=None)
 
 
 def _unlocked(

@@ -3,7 +3,7 @@
 import difflib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,13 +104,18 @@ def chosen(names: Sequence[str], settings: Settings) -> tuple[str, ...]:
     known = settings.certificates
     unknown = [name for name in names if name not in known]
     if unknown:
-        lines = []
-        for name in unknown:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-            lines.append(f"no certificate {name!r} is configured; {hint}")
+        lines = [f"no certificate {name!r} is configured; {_hint(name, known)}" for name in unknown]
+        if settings.faults:
+            lines.append("certificates of included files that are wrong are not counted here")
         raise click.UsageError("\n".join(lines))
     return tuple(dict.fromkeys(names)) or tuple(known)
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there are: {', '.join(known)}" if known else "there is none"
 
 
 @contextmanager
@@ -147,19 +152,26 @@ class Duration(click.ParamType[timedelta]):
 
     name = "duration"
 
+    def __init__(self, least: timedelta = timedelta(0)) -> None:
+        self._least = least
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
         """Read it.
 
         Raises:
-            click.BadParameter: it is none.
+            click.BadParameter: it is none, or too short.
         """
-        from everleaf.config.values import duration
+        from everleaf.config.faults import BadValueError
+        from everleaf.config.values import duration, written
 
         if isinstance(value, timedelta):
             return value
         try:
-            return duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+            found = duration(str(value))
+        except BadValueError as error:
+            self.fail(f"{error.what}; {error.remedy}", param, ctx)
+        if found < self._least:
+            self.fail(f"{value} is too short; make it at least {written(self._least)}", param, ctx)
+        return found

@@ -2,8 +2,15 @@
 
 import click
 
-from everleaf.cli import FAILING, WRONG, Context, console, documents, session
+from everleaf.bootstrap import Workshop
+from everleaf.cli import FAILING, WRONG, Context, console, documents, session, states
+from everleaf.cli.attempts import attempt
 from everleaf.cli.confirm import look_now
+from everleaf.config.settings import Settings
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Due, Held
+from everleaf.errors import Fault
 from everleaf.pipeline import Pipeline
 
 
@@ -18,42 +25,85 @@ def command(context: Context, names: tuple[str, ...], *, probe: bool, as_json: b
     picked = session.chosen(names, settings)
     tools = session.tools_for(context, settings, reading=not probe)
     pipeline = session.pipeline_of(settings, tools, force=probe)
-    if probe:
-        look_now(pipeline, picked, tools)
-    known = set(tools.store.names()) | set(tools.shelf.names())
-    orphaned = sorted(known - set(settings.certificates)) if not names else []
-    found = [documents.status(pipeline.read(name)) for name in picked]
+    unlooked = look_now(pipeline, picked, tools) if probe else {}
+    orphaned = _orphaned(settings, tools) if not names else []
+
+    def tell(name: str) -> tuple[documents.Document, list[str]]:
+        job = pipeline.read(name)
+        return states.status(job), _lines(pipeline, job)
+
+    found, faults = attempt(pipeline, picked, tell)
+    faults = unlooked | faults
+    told = found | {name: _unknown(settings, name, why) for name, why in faults.items()}
     if as_json:
-        document = {"version": documents.VERSION, "certificates": found, "orphaned": orphaned}
-        console.dump(document)
+        certificates = [told[name][0] for name in picked]
+        console.dump(
+            {"version": documents.VERSION, "certificates": certificates, "orphaned": orphaned}
+        )
     else:
         for name in picked:
-            _show(pipeline, name)
+            click.echo("\n".join(told[name][1]))
         for name in orphaned:
             click.echo(f"{name}: orphaned: on disk, not in the configuration (everleaf forget)")
     if settings.faults:
         return WRONG
-    return FAILING if any(one["state"] == "failing" for one in found) else 0
+    failing = any(document["state"] == "failing" for document, _ in told.values())
+    return FAILING if failing or faults else 0
 
 
-def _show(pipeline: Pipeline, name: str) -> None:
-    job = pipeline.read(name)
-    live = job.holding.live_version
-    end = documents.moment(live.earliest_end) if live else None
-    click.echo(f"{name}: {documents.state(job)}")
-    click.echo(f"  names: {', '.join(str(one) for one in job.wanted.identifiers)}")
+def _orphaned(settings: Settings, tools: Workshop) -> list[str]:
+    """What is on disk and not configured; none while it is not known what is configured."""
+    if settings.faults:
+        return []
+    known = set(tools.store.names()) | set(tools.shelf.names())
+    return sorted(known - set(settings.certificates))
+
+
+def _unknown(settings: Settings, name: str, why: Fault) -> tuple[documents.Document, list[str]]:
+    document = states.unknown(settings.certificates[name], why)
+    return document, [f"{name}: failing", f"  cannot be read: {why}"]
+
+
+def _lines(pipeline: Pipeline, job: Job) -> list[str]:
+    live, holding = job.holding.live_version, job.holding
+    lines = [
+        f"{job.name}: {states.state(job)}",
+        f"  names: {', '.join(str(one) for one in job.wanted.identifiers)}",
+    ]
     if live:
-        click.echo(f"  live: version {live.id}, serial {live.serial}, ends {end}")
-    renewal = documents.renewal(job)
-    click.echo(f"  next order: {renewal['at']}, {renewal['reason']}: {renewal['why']}")
+        end = documents.moment(live.earliest_end)
+        lines.append(f"  live: version {live.id}, serial {live.serial}, ends {end}")
+    lacks = states.lacks(job)
+    lines += [
+        f"  missing: {one}" + (", of what is live" if one in lacks else "")
+        for one in holding.damaged
+    ]
+    lines.append(f"  next order: {_next_order(pipeline, job)}")
     for stage, trouble in job.standing.troubles.items():
         since = documents.moment(trouble.since)
-        click.echo(f"  {stage} failing since {since}: {trouble.fault}")
+        lines.append(f"  {stage} failing since {since}: {trouble.fault}")
     for stage, until in job.standing.waiting.items():
-        click.echo(f"  {stage} waits until {documents.moment(until)}")
+        lines.append(f"  {stage} waits until {documents.moment(until)}")
     if not job.wanted.endpoints:
-        click.echo("  not confirmed, by choice")
+        lines.append("  not confirmed, by choice")
     for one in job.standing.observations:
         words = f": {one.words}" if one.words else ""
         at = documents.moment(one.at)
-        click.echo(f"  {one.endpoint} at {one.address or '-'}: {one.sight}, {at}{words}")
+        lines.append(f"  {one.endpoint} at {one.address or '-'}: {one.sight}, {at}{words}")
+    return lines
+
+
+def _next_order(pipeline: Pipeline, job: Job) -> str:
+    decision = job.decision()
+    because = f"{decision.reason.value}: {decision.why}"
+    match pipeline.stages[Stage.ORDER].look(job):
+        case Held(None, why):
+            return f"held: {why} ({because})"
+        case Held(until, why):
+            return f"held until {documents.moment(until)}: {why} ({because})"
+        case Due(why):
+            return f"now, {why}"
+        case _ if job.holding.pending is not None:
+            return "one is under way"
+        case _:
+            return f"{documents.moment(decision.at)}, {because}"

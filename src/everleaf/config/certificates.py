@@ -1,109 +1,107 @@
-"""One certificate's table and the defaults become what is wanted."""
+"""One certificate's table, and what is said for all, become what is wanted."""
 
-import grp
-import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from everleaf.config import schema
-from everleaf.config.building import absolute, span
+from everleaf.config.common import Names, Said, said
 from everleaf.config.endpoints import endpoints
-from everleaf.config.faults import BadValueError, Key, meant
+from everleaf.config.faults import BadValueError, Key
+from everleaf.config.places import absolute, content
 from everleaf.config.report import Report
-from everleaf.config.values import duration, key_mode, share
 from everleaf.core.challenges import can
 from everleaf.core.identifiers import Identifier, parse
-from everleaf.core.wanted import (
-    EMERGENCY,
-    Copy,
-    CopyKind,
-    KeyType,
-    PreferredChain,
-    Preflight,
-    RenewBefore,
-    Usage,
-    Wanted,
-)
+from everleaf.core.wanted import EMERGENCY, KeyType, PreferredChain, Preflight, Usage, Wanted
 from everleaf.errors import OperatorError
 
 if TYPE_CHECKING:
     from everleaf.pki.csr import Requested
 
-_DAY = timedelta(days=1)
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The names that may be referred to, and what is said for all certificates.
+    """What the main file says for all certificates.
 
     `default_authority` and `default_solver` are the only ones there are, or None.
     """
 
-    authorities: frozenset[str]
-    solvers: Mapping[str, tuple[str, ...]]  # the kinds of challenge, by name
-    terminators: frozenset[str]
-    defaults: schema.CertificateDefaults
+    names: Names
+    defaults: Said
+    report: Report
     default_authority: str | None
     default_solver: str | None
 
 
-def build(name: str, table: schema.CertificateTable, known: Known, report: Report) -> Wanted:
-    """What is wanted; faults are in the report."""
-    one = _Certificate(name, table, known, report)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One certificate; `copies`: the key that says its copies, `report`: of that key's file."""
+
+    wanted: Wanted
+    copies: Key
+    report: Report
+
+
+def build(name: str, table: schema.CertificateTable, known: Known, report: Report) -> Built:
+    """What is wanted; faults are in the reports."""
+    one = _Certificate(("certificates", name), table, known, report)
+    own = said(table, one.key, known.names, report)
+    both = own.over(known.defaults)
     request = one.request()
     identifiers = one.identifiers(request)
-    solvers = one.references("solver", known.solvers, known.default_solver)
+    solvers = one.chosen("solver", both.solvers, known.default_solver, known.names.solvers)
     one.refuse_unanswered(identifiers, solvers)
-    terminators = one.terminators()
-    usages = tuple(Usage(text) for text in dict.fromkeys(one.value("usages") or ["server"]))
-    return Wanted(
+    terminators, usages = both.terminators or (), both.usages or (Usage.SERVER,)
+    wanted = Wanted(
         name=name,
         identifiers=tuple(sorted(set(identifiers))),
-        authorities=one.references("authority", known.authorities, known.default_authority),
+        authorities=one.chosen(
+            "authority", both.authorities, known.default_authority, known.names.authorities
+        ),
         solvers=solvers,
-        key_type=KeyType(one.value("key_type") or KeyType.ECDSA_P256),
+        key_type=both.key_type or KeyType.ECDSA_P256,
         usages=usages,
-        profile=one.value("profile") or "",
-        reuse_key=one.value("reuse_key") or False,
+        profile=both.profile or "",
+        reuse_key=both.reuse_key or False,
         csr=request.der if request else None,
-        preferred_chain=one.preferred_chain(),
-        preflight=Preflight(one.value("preflight") or Preflight.WARN),
-        rehearse=one.value("rehearse_first") or False,
+        preferred_chain=one.preferred_chain(own, both),
+        preflight=both.preflight or Preflight.WARN,
+        rehearse=both.rehearse_first or False,
         terminators=terminators,
         endpoints=endpoints(
             table,
-            one.key("endpoints"),
+            (*one.key, "endpoints"),
             report,
             identifiers=identifiers,
             terminators=terminators,
             usages=usages,
         ),
-        copies=one.copies(),
-        group=one.account("group", grp.getgrnam),
-        keep_versions=one.value("keep_versions") or 3,
-        grace=one.span("grace", "30s"),
-        confirm_every=one.span("confirm_every", "6h"),
-        renew_before=one.threshold("renew_before"),
-        emergency=one.threshold("emergency") or EMERGENCY,
+        copies=both.copies or (),
+        group=both.group or "",
+        keep_versions=both.keep_versions or 3,
+        grace=_either(both.grace, timedelta(seconds=30)),
+        confirm_every=_either(both.confirm_every, timedelta(hours=6)),
+        renew_before=both.renew_before,
+        emergency=both.emergency or EMERGENCY,
     )
+    if own.copies is None:
+        return Built(wanted=wanted, copies=("defaults", "copies"), report=known.report)
+    return Built(wanted=wanted, copies=(*one.key, "copies"), report=report)
+
+
+def _either(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
-    name: str
+    key: Key
     table: schema.CertificateTable
     known: Known
     report: Report
-
-    def value(self, field: str) -> Any:
-        """The certificate's own value, or the default."""
-        own = getattr(self.table, field)
-        return own if own is not None else getattr(self.known.defaults, field)
-
-    def key(self, *more: str | int) -> Key:
-        return ("certificates", self.name, *more)
 
     def request(self) -> "Requested | None":
         """The operator's own request."""
@@ -111,43 +109,44 @@ class _Certificate:
             return None
         from everleaf.pki.csr import requested
 
-        path = absolute(self.table.csr, self.report.file)
+        path, key = absolute(self.table.csr, self.report.file), (*self.key, "csr")
         if self.table.key_type is not None or self.table.reuse_key is not None:
             what = "the key of a request of your own is not ours to choose"
-            self.report.add(self.key("csr"), what, "remove key_type and reuse_key")
+            self.report.add(key, what, "remove key_type and reuse_key")
         try:
-            return requested(path.read_bytes())
-        except OSError as error:
-            what, remedy = f"{path} cannot be read: {error.strerror}", "name a readable file"
-            self.report.add(self.key("csr"), what, remedy)
+            return requested(content(path))
+        except BadValueError as error:
+            self.report.take(key, error)
         except OperatorError as error:
-            self.report.add(self.key("csr"), error.fault.what, error.fault.remedy)
+            self.report.add(key, error.fault.what, error.fault.remedy)
         return None
 
     def identifiers(self, request: "Requested | None") -> list[Identifier]:
+        names = (*self.key, "names")
         found: list[Identifier] = []
         for place, text in enumerate(self.table.names or []):
             try:
                 one = parse(text)
             except OperatorError as error:
                 fault = error.fault
-                self.report.add(self.key("names", place), fault.what, fault.remedy)
+                self.report.add((*names, place), fault.what, fault.remedy)
                 continue
             if one in found:
-                self.report.add(self.key("names", place), f"{one} stands twice", "remove one")
+                self.report.add((*names, place), f"{one} stands twice", "remove one")
             found.append(one)
         if request is None:
             if self.table.names is None and self.table.csr is None:
-                self.report.add(self.key("names"), "this is missing", "name DNS names or addresses")
+                self.report.add(names, "this is missing", "name DNS names or addresses")
             return found
         if self.table.names is not None and set(found) != set(request.identifiers):
             what = f"the request is for {', '.join(map(str, request.identifiers))}"
-            self.report.add(self.key("names"), what, "name the same, or remove names")
+            self.report.add(names, what, "name the same, or remove names")
         return list(request.identifiers)
 
     def refuse_unanswered(self, identifiers: list[Identifier], solvers: tuple[str, ...]) -> None:
         """A wildcard needs a DNS challenge, an address one that is none."""
-        answered = [kind for name in solvers for kind in self.known.solvers.get(name, ())]
+        kinds = self.known.names.solvers
+        answered = [kind for name in solvers for kind in kinds.get(name, ())]
         if not answered:
             return  # its own fault is reported
         for one in identifiers:
@@ -159,103 +158,30 @@ class _Certificate:
             else:
                 what = f"{one} is an address, which {' or '.join(answered)} cannot validate"
                 remedy = 'add a solver of type "http-01" or "tls-alpn-01"'
-            self.report.add(self.key("names"), what, remedy)
+            self.report.add((*self.key, "names"), what, remedy)
 
-    def references(
-        self, field: str, known: "Mapping[str, object] | frozenset[str]", only: str | None
+    def chosen(
+        self, kind: str, names: tuple[str, ...] | None, only: str | None, known: Collection[str]
     ) -> tuple[str, ...]:
-        """One name or several, each of something that is configured."""
-        said = self.value(field)
-        if said is None and only is not None:
+        """Those that are named, or the only one there is."""
+        if names is not None:
+            return names
+        if only is not None:
             return (only,)
-        if said is None:
-            remedy = f"name one of: {', '.join(sorted(known))}" if known else f"configure a {field}"
-            self.report.add(self.key(), f"it is not said which {field} is used", remedy)
-            return ("",)
-        names = [said] if isinstance(said, str) else said
-        for place, text in enumerate(names):
-            if text not in known:
-                key = self.place(field) if isinstance(said, str) else self.place(field, place)
-                self.report.add(key, f"there is no {field} {text!r}", meant(text, known))
-        return tuple(dict.fromkeys(names))
+        remedy = f"name one of: {', '.join(sorted(known))}" if known else f"configure a {kind}"
+        self.report.add(self.key, f"it is not said which {kind} is used", remedy)
+        return ("",)
 
-    def preferred_chain(self) -> PreferredChain | None:
+    def preferred_chain(self, own: Said, both: Said) -> PreferredChain | None:
         """By name or fingerprint."""
-        text = self.value("preferred_chain")
-        required = self.value("preferred_chain_required") or False
-        if text:
-            return PreferredChain(issuer=text, required=required)
+        required = both.preferred_chain_required or False
+        if both.preferred_chain:
+            return PreferredChain(issuer=both.preferred_chain, required=required)
         if required:
-            what, remedy = "no preferred chain is named", "name one, or remove it"
-            self.report.add(self.place("preferred_chain_required"), what, remedy)
+            field, remedy = "preferred_chain_required", "name one, or remove it"
+            if own.preferred_chain_required:
+                self.report.add((*self.key, field), "no preferred chain is named", remedy)
+            else:  # said once for all, and so told once
+                what = f"no preferred chain is named, here or in {'.'.join(map(str, self.key))}"
+                self.known.report.spoil(("defaults", field), what, remedy)
         return None
-
-    def place(self, field: str, *more: str | int) -> Key:
-        """Where a value was said: here or in the defaults."""
-        own = getattr(self.table, field) is not None
-        return self.key(field, *more) if own else ("defaults", field, *more)
-
-    def terminators(self) -> tuple[str, ...]:
-        found = self.value("terminators") or []
-        for place, text in enumerate(found):
-            if text not in self.known.terminators:
-                remedy = meant(text, self.known.terminators)
-                key = self.place("terminators", place)
-                self.report.add(key, f"there is no terminator {text!r}", remedy)
-        return tuple(dict.fromkeys(found))
-
-    def copies(self) -> tuple[Copy, ...]:
-        found: list[Copy] = []
-        for place, table in enumerate(self.value("copies") or []):
-            key = self.place("copies", place)
-            path = absolute(table.path, self.report.file)
-            if any(path == other.path for other in found):
-                self.report.add(key, f"{path} stands twice", "remove one")
-            mode = 0o600
-            try:
-                mode = key_mode(table.mode)
-            except BadValueError as error:
-                self.report.take((*key, "mode"), error)
-            found.append(
-                Copy(
-                    path=path,
-                    kind=CopyKind(table.kind),
-                    owner=_account(table.owner, pwd.getpwnam, (*key, "owner"), self.report),
-                    group=_account(table.group, grp.getgrnam, (*key, "group"), self.report),
-                    mode=mode,
-                )
-            )
-        return tuple(found)
-
-    def account(self, field: str, look_up: Callable[[str], object]) -> str:
-        return _account(self.value(field) or "", look_up, self.place(field), self.report)
-
-    def span(self, field: str, default: str) -> timedelta:
-        return span(self.value(field) or default, self.place(field), self.report)
-
-    def threshold(self, field: str) -> RenewBefore | None:
-        text = self.value(field)
-        if text is None:
-            return None
-        try:
-            if "%" in text:
-                return RenewBefore(share=share(text))
-            value = duration(text)
-        except BadValueError as error:
-            self.report.take(self.place(field), error)
-            return None
-        if value < _DAY / 24:
-            remedy = "make it at least an hour"
-            self.report.add(self.place(field), f"{text} is too short", remedy)
-        return RenewBefore(span=value)
-
-
-def _account(name: str, look_up: Callable[[str], object], key: Key, report: Report) -> str:
-    if name:
-        try:
-            look_up(name)
-        except KeyError:
-            report.add(
-                key, f"{name!r} does not exist on this machine", "create it, or name another"
-            )
-    return name

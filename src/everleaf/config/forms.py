@@ -33,6 +33,12 @@ class Table(BaseModel):
 class SecretTable(Table):
     """Where a secret stands: exactly one of the three."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [one]} for one in ("file", "credential", "env")],
+        }
+    )
+
     file: str | None = Field(default=None, description="A file that not everybody may read.")
     credential: str | None = Field(default=None, description="The name of a systemd credential.")
     env: str | None = Field(default=None, description="The name of an environment variable.")

@@ -4,7 +4,8 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from everleaf.config.faults import BadValueError, meant
+from everleaf.config.faults import BadValueError, meant, shown
+from everleaf.config.places import executable
 
 
 def shipped() -> dict[str, Path]:
@@ -30,13 +31,9 @@ def find(text: str) -> Path:
         known = shipped()
         if text not in known:
             remedy = f"name a shipped one or an absolute path; {meant(text, known)}"
-            raise BadValueError(f"there is no hook {text!r}", remedy)
+            raise BadValueError(f"there is no hook {shown(text)}", remedy)
         return known[text]
     path = Path(text)
     if not path.is_absolute():
-        raise BadValueError(f"{text!r} is a relative path", "write it from / on")
-    if not path.is_file():
-        raise BadValueError(f"there is no file {text}", "create it, or name another")
-    if not os.access(path, os.X_OK):
-        raise BadValueError(f"{text} is not executable", f"chmod +x {text}")
-    return path
+        raise BadValueError(f"{shown(text)} is a relative path", "write it from / on")
+    return executable(path)

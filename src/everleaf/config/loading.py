@@ -1,19 +1,28 @@
 """Loading a configuration: the main file, its included ones, and every fault at once."""
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from everleaf.config import building, schema
-from everleaf.config.certificates import Known, build
+from everleaf.config.authority_tables import all_authorities
+from everleaf.config.building import DAY, MINUTE, SECOND
+from everleaf.config.certificates import Built, Known, build
+from everleaf.config.common import Names, said
 from everleaf.config.documents import Parsed, read
 from everleaf.config.faults import ConfigError, ConfigFault
+from everleaf.config.including import included
+from everleaf.config.overlaps import refuse_overlaps
+from everleaf.config.report import Report
 from everleaf.config.settings import Settings
 from everleaf.config.solver_schema import answers
 from everleaf.config.solvers import all_solvers
 from everleaf.core.wanted import Wanted
 
 __all__ = ["ConfigError", "load"]
+
+_MONTH = 31 * DAY
 
 
 def load(path: Path) -> Settings:
@@ -26,51 +35,34 @@ def load(path: Path) -> Settings:
         ConfigError: the main file is wrong; with every fault of all files.
     """
     main = read(path, included=False)
-    if not main.report.text:
-        raise ConfigError(main.report.faults or _empty(main))
-    included = [read(file, included=True) for file in _included(main)]
-    settings = main.settings or schema.SettingsTable()
     report = main.report
-    resolver = building.resolver(settings, report)
-    state_dir = building.state_dir(settings, report)
-    second, minute = timedelta(seconds=1), timedelta(minutes=1)
-    deadline = building.span(settings.deadline, ("settings", "deadline"), report, least=second)
-    wake_key = ("settings", "wake_interval")
-    wake = None
-    if settings.wake_interval is not None:
-        wake = building.span(settings.wake_interval, wake_key, report, least=minute)
-    skew_key = ("settings", "max_clock_skew")
-    skew = building.span(settings.max_clock_skew, skew_key, report, least=minute)
-    alert = building.alert(main.alert or schema.AlertTable(), report)
-    authorities = building.all_authorities(main)
-    solvers = all_solvers(main)
+    if not report.text:
+        raise ConfigError(report.faults or _empty(main))
+    others = [read(file, included=True) for file in included(main.include, report)]
+    state_dir = building.state_dir(main.settings, report)
+    resolver, times = building.resolver(main.settings, report), _times(main.settings, report)
+    alert = building.alert(main.alert, report)
+    authorities, solvers = all_authorities(main), all_solvers(main)
     terminators = building.all_terminators(main)
-    known = _known(main, frozenset(authorities))
-    certificates = _certificates(main, known, {})
-    origin = dict.fromkeys(main.named["certificates"], path)
-    for one in included:
-        mine = _certificates(one, known, origin)
-        origin = dict.fromkeys(one.named["certificates"], one.report.file) | origin
-        if not one.report.faults:
-            certificates |= mine
-    others = tuple(sorted(fault for one in included for fault in one.report.faults))
+    certificates = _certificates(main, others, _known(main, authorities), state_dir)
+    faults = tuple(sorted(fault for one in others for fault in one.report.faults))
     if report.faults:
-        raise ConfigError((*sorted(report.faults), *others))
+        raise ConfigError((*sorted(report.faults), *faults))
     return Settings(
         state_dir=state_dir,
         resolver=resolver,
-        jobs=settings.jobs,
-        deadline=deadline,
-        batch_wait=building.span(settings.batch_wait, ("settings", "batch_wait"), report),
-        wake_interval=wake,
-        max_clock_skew=skew,
+        jobs=main.settings.jobs,
+        deadline=times.deadline,
+        batch_wait=times.batch_wait,
+        wake_interval=times.wake_interval,
+        max_clock_skew=times.max_clock_skew,
         alert=alert,
         authorities=authorities,
         solvers=solvers,
         terminators=terminators,
-        certificates=dict(sorted(certificates.items())),
-        faults=others,
-        files=(path, *(one.report.file for one in included)),
+        certificates=certificates,
+        faults=faults,
+        files=(path, *(one.report.file for one in others)),
     )
 
 
@@ -79,49 +71,71 @@ def _empty(main: Parsed) -> list[ConfigFault]:
     return main.report.faults
 
 
-def _included(main: Parsed) -> list[Path]:
-    found: dict[Path, None] = {}
-    for place, pattern in enumerate(main.include):
-        base = building.absolute(pattern, main.report.file)
-        if re.search(r"[*?\[]", pattern):
-            root = Path(base.anchor)
-            matches = sorted(root.glob(str(base.relative_to(root))))
-            found |= dict.fromkeys(one for one in matches if one.is_file())
-        elif base.exists():
-            found[base] = None
-        else:
-            remedy = "create it, or use a pattern such as conf.d/*.toml"
-            main.report.add(("include", place), f"there is no file {base}", remedy)
-    return list(found)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """What the settings say of times."""
+
+    deadline: timedelta
+    batch_wait: timedelta
+    wake_interval: timedelta | None
+    max_clock_skew: timedelta
 
 
-def _known(main: Parsed, authorities: frozenset[str]) -> Known:
+def _times(table: schema.SettingsTable, report: Report) -> _Times:
+    def span(field: str, text: str, least: timedelta, most: timedelta) -> timedelta:
+        return building.span(text, ("settings", field), report, least=least, most=most)
+
+    wake = table.wake_interval
+    return _Times(
+        deadline=span("deadline", table.deadline, SECOND, _MONTH),
+        batch_wait=span("batch_wait", table.batch_wait, 0 * DAY, DAY),
+        wake_interval=span("wake_interval", wake, MINUTE, _MONTH) if wake else None,
+        max_clock_skew=span("max_clock_skew", table.max_clock_skew, MINUTE, DAY),
+    )
+
+
+def _known(main: Parsed, authorities: Mapping[str, object]) -> Known:
     tables = main.named["authorities"]
     staging = {table.staging for table in tables.values() if table is not None}
     first = [name for name in tables if name not in staging and not name.endswith("-staging")]
     own = first or list(tables)
-    names = list(main.named["solvers"])
-    kinds = {
-        name: () if table is None else answers(table)
-        for name, table in main.named["solvers"].items()
-    }
-    return Known(
-        authorities=authorities | frozenset(tables),
-        solvers=kinds,
+    solvers = main.named["solvers"]
+    names = Names(
+        authorities=frozenset((*authorities, *tables)),
+        solvers={name: () if one is None else answers(one) for name, one in solvers.items()},
         terminators=frozenset(main.named["terminators"]),
-        defaults=main.defaults or schema.CertificateDefaults(),
+    )
+    return Known(
+        names=names,
+        defaults=said(main.defaults, ("defaults",), names, main.report),
+        report=main.report,
         default_authority=own[0] if len(own) == 1 else None,
-        default_solver=names[0] if len(names) == 1 else None,
+        default_solver=next(iter(solvers)) if len(solvers) == 1 else None,
     )
 
 
-def _certificates(parsed: Parsed, known: Known, others: dict[str, Path]) -> dict[str, Wanted]:
-    found: dict[str, Wanted] = {}
+def _certificates(
+    main: Parsed, others: list[Parsed], known: Known, state_dir: Path
+) -> dict[str, Wanted]:
+    """Those of all files, sorted, without those of the files in which anything is wrong."""
+    origin: dict[str, Path] = {}
+    built: dict[Path, list[Built]] = {}
+    for one in (main, *others):
+        built[one.report.file] = _of_one_file(one, known, origin)
+    refuse_overlaps((one for found in built.values() for one in found), state_dir)
+    wrong = {one.report.file for one in others if one.report.faults}
+    right = [one.wanted for file, found in built.items() if file not in wrong for one in found]
+    return {one.name: one for one in sorted(right, key=lambda one: one.name)}
+
+
+def _of_one_file(parsed: Parsed, known: Known, origin: dict[str, Path]) -> list[Built]:
+    found: list[Built] = []
     for name, table in parsed.named["certificates"].items():
-        if name in others:
+        if name in origin:
             remedy = "rename or remove one of the two"
-            what = f"a certificate {name!r} stands in {others[name]} already"
+            what = f"a certificate {name!r} stands in {origin[name]} already"
             parsed.report.add(("certificates", name), what, remedy)
         elif table is not None:
-            found[name] = build(name, table, known, parsed.report)
+            found.append(build(name, table, known, parsed.report))
+        origin.setdefault(name, parsed.report.file)
     return found

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from everleaf.config.forms import Duration, Name, Names, Port, Rate, SecretTable, Table
+from everleaf.config.forms import Duration, Name, Names, Port, Rate, SecretTable, Table, Variable
 from everleaf.config.solver_schema import SolverTable
 from everleaf.config.values import host_port
 
@@ -98,8 +98,8 @@ class TerminatorTable(Table):
     per_certificate: bool = Field(
         default=False, description="Call it once for each certificate, as certbot does."
     )
-    settings: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], str | int | bool] = (
-        Field(default_factory=dict, description="The hook's own, as EVERLEAF_SET_….")
+    settings: dict[Variable, str | int | bool] = Field(
+        default_factory=dict, description="The hook's own, as EVERLEAF_SET_…."
     )
 
 
@@ -132,7 +132,7 @@ _EITHER = BeforeValidator(_endpoint, json_schema_input_type=EndpointTable | str)
 class CopyTable(Table):
     """A copy outside the state directory."""
 
-    path: str = Field(description="An absolute path.")
+    path: str = Field(description="A path; a relative one counts from the folder of its file.")
     kind: Literal["combined", "directory"] = Field(
         description="combined: one file; directory: a folder of versions with a live link."
     )
@@ -196,6 +196,10 @@ class CertificateDefaults(Table):
 
 class CertificateTable(CertificateDefaults):
     """One certificate."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["names"]}, {"required": ["csr"]}]}
+    )
 
     names: Annotated[list[str], Field(min_length=1, max_length=100)] | None = Field(
         default=None,

@@ -1,8 +1,8 @@
 """Tables that say where a secret stands become values; that it can be read is looked at here."""
 
-from everleaf.config.building import absolute
 from everleaf.config.faults import Key
 from everleaf.config.forms import SecretTable
+from everleaf.config.places import absolute
 from everleaf.config.report import Report
 from everleaf.errors import OperatorError
 from everleaf.system.secrets import Secret

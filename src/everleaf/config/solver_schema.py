@@ -5,10 +5,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from everleaf.config.forms import Duration, Port, SecretTable, Table
+from everleaf.config.forms import Duration, Port, SecretTable, Table, Variable
 
 _ANSWERS = "Which it answers, in order of preference; dns-01."
-Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Ttl = Annotated[int, Field(ge=0, le=86400)]
 Dns = Literal["dns-01", "dns-account-01"]
 Any = Literal["dns-01", "dns-account-01", "http-01"]
@@ -86,13 +85,13 @@ class ExecTable(Table):
     )
     nameservers: list[str] = Field(default_factory=list, description=_NAMESERVERS)
     hook_timeout: Duration = Field(default="2m", description="After which the program is ended.")
-    settings: dict[Key, str | int | bool] = Field(
+    settings: dict[Variable, str | int | bool] = Field(
         default_factory=dict, description="The program's own, as EVERLEAF_SET_…."
     )
-    environment: dict[Key, str] = Field(
+    environment: dict[Variable, str] = Field(
         default_factory=dict, description="Handed to the program as it is, nothing secret."
     )
-    secrets: dict[Key, SecretTable] = Field(
+    secrets: dict[Variable, SecretTable] = Field(
         default_factory=dict, description="More of its environment, read for each call."
     )
     timeout: Duration = Field(default="2m", description=_TIMEOUT)

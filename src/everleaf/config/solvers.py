@@ -1,13 +1,13 @@
 """The solvers' checked tables become what the registry builds them from."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from everleaf.config.building import absolute, as_text, span
+from everleaf.config.building import DAY, as_text, span
 from everleaf.config.documents import Parsed
 from everleaf.config.faults import BadValueError, Key
 from everleaf.config.forms import SecretTable
+from everleaf.config.places import absolute, executable, folder
 from everleaf.config.report import Report
 from everleaf.config.secret_tables import secret
 from everleaf.config.settings import SolverSettings
@@ -23,6 +23,7 @@ from everleaf.config.solver_schema import (
     answers,
 )
 from everleaf.config.values import address_port
+from everleaf.core.wanted import join_port
 from everleaf.system.secrets import Secret
 
 _HTTP = ("0.0.0.0:80", "[::]:80")
@@ -56,7 +57,7 @@ class _Solver:
                 listen = self._addresses("listen", table.listen, _ALPN, 443)
                 return {"listen": listen, "port": table.public_port}
             case WebrootTable():
-                return {"path": self._folder(table.path), "port": table.public_port}
+                return {"path": self._folder("path", table.path), "port": table.public_port}
             case Rfc2136Table():
                 return {
                     "key": secret(table.key, (*self._key, "key"), self._report),
@@ -102,17 +103,22 @@ class _Solver:
         }
 
     def _span(self, field: str, text: str) -> float:
-        return span(text, (*self._key, field), self._report).total_seconds()
+        return span(text, (*self._key, field), self._report, most=DAY).total_seconds()
 
     def _addresses(
         self, field: str, said: list[str] | None, default: tuple[str, ...], port: int
     ) -> tuple[tuple[str, int], ...]:
         found: list[tuple[str, int]] = []
         for place, text in enumerate(default if said is None else said):
+            key = (*self._key, field, place)
             try:
-                found.append(address_port(text, port))
+                one = address_port(text, port)
             except BadValueError as error:
-                self._report.take((*self._key, field, place), error)
+                self._report.take(key, error)
+                continue
+            if one in found:
+                self._report.add(key, f"{join_port(*one)} stands twice", "remove one")
+            found.append(one)
         if said == []:
             what, remedy = "it would listen nowhere", "name an address, or remove it"
             self._report.add((*self._key, field), what, remedy)
@@ -130,20 +136,20 @@ class _Solver:
                 self._report.take((*self._key, "server"), error)
         return said
 
-    def _folder(self, text: str) -> Path:
+    def _folder(self, field: str, text: str) -> Path:
         path = absolute(text, self._report.file)
-        if not path.is_dir():
-            remedy = "create it, or name the folder that the web server serves"
-            self._report.add((*self._key, "path"), f"there is no folder {path}", remedy)
+        try:
+            return folder(path)
+        except BadValueError as error:
+            self._report.take((*self._key, field), error)
         return path
 
     def _executable(self, field: str, text: str | None) -> Path | None:
         if text is None:
             return None
         path = absolute(text, self._report.file)
-        key = (*self._key, field)
-        if not path.is_file():
-            self._report.add(key, f"there is no file {path}", "create it, or name another")
-        elif not os.access(path, os.X_OK):
-            self._report.add(key, f"{path} is not executable", f"chmod +x {path}")
+        try:
+            return executable(path)
+        except BadValueError as error:
+            self._report.take((*self._key, field), error)
         return path

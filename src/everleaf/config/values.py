@@ -3,14 +3,17 @@
 import ipaddress
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from everleaf.config.faults import BadValueError, shown
 
 LONGEST = timedelta(days=3650)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
-_DIGITS = 9  # of any number here; Python refuses to read thousands of them
+_DIGITS = 9  # more than any number here has
 _LAST_PORT = 65535
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
+_URL = re.compile(r"[!-~]+")  # what is printed in ASCII, without spaces
 _OTHERS = 0o007
 _WRITE = 0o022
 
@@ -26,12 +29,15 @@ def duration(text: str, most: timedelta = LONGEST) -> timedelta:
         raise BadValueError(
             f"{shown(text)} is no duration", "write a number and s, m, h or d, as in 30s"
         )
-    digits = found[1].lstrip("0") or "0"
-    if len(digits) <= _DIGITS:
-        seconds = int(digits) * _UNITS[found[2]]
-        if seconds <= most.total_seconds():
-            return timedelta(seconds=seconds)
-    raise BadValueError(f"{shown(text)} is too long", f"write {written(most)} or less")
+    seconds = _number(found[1]) * _UNITS[found[2]]
+    if seconds > most.total_seconds():
+        raise BadValueError(f"{shown(text)} is too long", f"write {written(most)} or less")
+    return timedelta(seconds=seconds)
+
+
+def _number(digits: str) -> int:
+    """A number; of thousands of digits, which Python refuses to read, one that is too large."""
+    return int(digits[-_DIGITS:]) if len(digits.lstrip("0")) <= _DIGITS else 10**_DIGITS
 
 
 def written(span: timedelta) -> str:
@@ -81,7 +87,9 @@ def host_port(text: str, default: int | None = None) -> tuple[str, int]:
         BadValueError: it is none.
     """
     remedy = "write host:port, an IPv6 address in brackets, as in [2001:db8::1]:443"
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]+))?|([^:\[\]\s]+)(?::([0-9]+))?", text.strip())
+    found = re.fullmatch(
+        r"\[([0-9A-Fa-f:.]+)\](?::([0-9]+))?|([^:\[\]\s]+)(?::([0-9]+))?", text.strip()
+    )
     if found is None:
         try:
             host, port = str(ipaddress.ip_address(text.strip())), None
@@ -91,11 +99,32 @@ def host_port(text: str, default: int | None = None) -> tuple[str, int]:
         host, port = found[1] or found[3], found[2] or found[4]
     if port is None and default is None:
         raise BadValueError(f"{shown(text)} lacks a port", remedy)
-    digits = port.lstrip("0") if port is not None else str(default)
-    number = int(digits) if 0 < len(digits) <= _DIGITS else 0
+    number = _number(port) if port is not None else default or 0
     if not 1 <= number <= _LAST_PORT:
         raise BadValueError(f"{shown(port)} is no port", f"ports are 1 to {_LAST_PORT}")
     return host, number
+
+
+def https_url(text: str) -> str:
+    """A URL that a request over HTTPS can be sent to.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    if not text.startswith("https://"):
+        raise BadValueError(
+            f"{shown(text)} is no https URL", "ACME asks for https (RFC 8555, section 6.1)"
+        )
+    try:
+        found = urlsplit(text)
+        usable = bool(_HOST.fullmatch(found.hostname or "")) and found.port != 0
+    except ValueError:  # brackets or a port of no use
+        usable = False
+    if not usable or not _URL.fullmatch(text):
+        raise BadValueError(
+            f"{shown(text)} is no URL that can be asked", 'write it as in "https://host/directory"'
+        )
+    return text
 
 
 def address_port(text: str, default: int | None = None) -> tuple[str, int]:

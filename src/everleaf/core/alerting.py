@@ -27,19 +27,27 @@ class Alert:
     days: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """A version that came past its emergency threshold, and why that is so."""
+
+    version: str
+    why: str
+
+
 def due(
     standing: Standing,
     serving: Version | None,
     marks: tuple[int, ...],
     now: datetime,
-    urgent: str = "",
+    emergency: Emergency | None = None,
 ) -> tuple[tuple[Alert, Told], ...]:
     """The alerts to send now, each with what is to be remembered once it was sent.
 
     Args:
         serving: the version in use, whose days are counted; a placeholder's are not.
         marks: days before the end, in any order.
-        urgent: why it is past its emergency threshold, where it is; told once for a version.
+        emergency: told once for a version, also where it was renewed since.
     """
     found: list[tuple[Alert, Told]] = []
     told = standing.told
@@ -59,10 +67,10 @@ def due(
         if fresh:
             told = replace(told, marks=passed)
             found.append((_expiring(standing.name, serving, min(fresh), now), told))
-        if urgent and told.emergency != serving.id:
-            told = replace(told, emergency=serving.id)
-            alert = Alert(kind=Kind.EMERGENCY, certificate=standing.name, what=urgent)
-            found.append((alert, told))
+    if emergency is not None and told.emergency != emergency.version:
+        told = replace(told, emergency=emergency.version)
+        alert = Alert(kind=Kind.EMERGENCY, certificate=standing.name, what=emergency.why)
+        found.append((alert, told))
     return tuple(found)
 
 

@@ -64,6 +64,21 @@ def begun_again(attempts: Attempts, now: datetime) -> Attempts:
     return Attempts(attempts.failures + 1, now - STEPS[0] * (1 + _JITTER))
 
 
+def later(known: datetime | None, until: datetime) -> datetime:
+    """The later of two times to wait for.
+
+    A known one that lies too far behind the new one was said, or written, in error: it yields.
+    """
+    if known is None or known > until + LONGEST_HOLD:
+        return until
+    return max(known, until)
+
+
+def bounded(until: datetime, now: datetime) -> datetime:
+    """No later than anybody is waited for."""
+    return min(until, now + LONGEST_HOLD)
+
+
 def holds(until: datetime | None, now: datetime) -> bool:
     """Whether to wait until then; what lies too far ahead was said, or written, in error."""
     return until is not None and now < until <= now + LONGEST_HOLD

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from everleaf.core.backoff import Attempts, holds, next_attempt
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier, key_of
-from everleaf.core.limits import Claim, Limit, Turn
+from everleaf.core.limits import Claim, Limit, Turn, spare_renewals
 from everleaf.core.outcome import Held
 from everleaf.core.schedule import Decision, Moment, decide
 from everleaf.core.standing import Rejection, Standing
@@ -35,6 +35,7 @@ class Pending:
         waiting_since, looks: when the authority was first seen at work on it, and how often.
         answered: challenges were answered, and whether they were decided is not known.
         finalized: the certificate was asked for, and may be issued at any moment.
+        because: why it was due when it was begun: the code, and the words.
     """
 
     ask: str
@@ -52,6 +53,7 @@ class Pending:
     looks: int = 0
     answered: bool = False
     finalized: bool = False
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,14 @@ class Holding:
         versions: oldest first.
         live: the version that the `live` link names.
         copies_behind: paths of copies that do not hold the live version.
+        damaged: paths of files that versions lack; such a version is not among `versions`.
     """
 
     pending: Pending | None = None
     versions: tuple[Version, ...] = ()
     live: str | None = None
     copies_behind: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def newest(self) -> Version | None:
@@ -136,6 +140,7 @@ class Job:
     rehearsed: str = ""
     exempt: str = ""
     force: bool = False
+    _decided: list[Decision] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -183,14 +188,17 @@ class Job:
         return known[0] if known else self.venue(self.wanted.authorities[0])
 
     def decision(self) -> Decision:
-        """What the schedule says."""
-        moment = Moment(
-            now=self.now,
-            next_wake=self.started + self.wake,
-            waits_until=self.waits_until,
-            force=self.force,
-        )
-        return decide(self.holding.newest, self.wanted, self.standing.renewal, moment)
+        """What the schedule says; asked for by many, and computed once."""
+        if not self._decided:
+            moment = Moment(
+                now=self.now,
+                next_wake=self.started + self.wake,
+                waits_until=self.waits_until,
+                force=self.force,
+            )
+            newest, renewal = self.holding.newest, self.standing.renewal
+            self._decided.append(decide(newest, self.wanted, renewal, moment))
+        return self._decided[0]
 
     def backoff(self, venue: Venue) -> datetime | None:
         """When the next attempt for these identifiers is allowed (RFC 9773, section 4.2)."""
@@ -212,7 +220,12 @@ class Job:
     def claim(self, authority: str) -> Claim:
         """The order that would be placed; limits do not count it where ARI is known to hold."""
         known, before = self.standing.renewal, self.predecessor(authority)
-        exempt = bool(before and known and known.cert_id == before.cert_id and known.last_good)
+        replaces = bool(before and known and known.cert_id == before.cert_id and known.last_good)
+        return self.claim_of(authority, replaces=replaces)
+
+    def claim_of(self, authority: str, *, replaces: bool) -> Claim:
+        """An order there, with or without `replaces`."""
+        exempt = replaces and spare_renewals(self.venue(authority).limits)
         return Claim(name=self.name, identifiers=self.wanted.identifiers, exempt=exempt)
 
     def next_reload(self, terminator: str, version: str) -> datetime | None:

@@ -30,11 +30,22 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """At most `count` within any `span`."""
+    """At most `count` within any `span`.
+
+    Attributes:
+        renewals: orders that carry `replaces` count as well. RFC 9773, section 5, leaves that to
+            the authority; at Let's Encrypt they do not.
+    """
 
     kind: Kind
     count: int
     span: timedelta
+    renewals: bool = False
+
+
+def spare_renewals(limits: Iterable[Limit]) -> bool:
+    """Whether an order that carries `replaces` is exempt from an authority's limits."""
+    return not any(limit.renewals for limit in limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +62,8 @@ class Claim:
     """One order that is to be placed.
 
     Attributes:
-        exempt: it carries `replaces`: limits on orders and certificates do not count it.
+        exempt: it carries `replaces`, where that is spared: limits on orders and certificates
+            do not count it.
     """
 
     name: str

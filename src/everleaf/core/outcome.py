@@ -23,10 +23,14 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """To be done, but not before `until` (None: not before something else changes)."""
+    """To be done, but not before `until` (None: not before something else changes).
+
+    `code` is that of what is held, as of `Due`; empty: it has none.
+    """
 
     until: datetime | None
     why: str
+    code: str = ""
 
 
 Look = Idle | Due | Held

@@ -85,13 +85,14 @@ def decide(
     if newest.ask != wanted.ask or newest.authority not in wanted.authorities:
         return Decision(True, now, Reason.CHANGED, changes(newest, wanted))
     life = times(newest, wanted, moment.next_wake - now)
+    known = renewal if renewal and renewal.cert_id == newest.cert_id else None
+    holds = known and known.selected and known.window and _holds(known, life.fallback, now)
+    if known and known.selected and holds and now < life.emergency:
+        return _by_window(known, known.selected, life, moment)
     left = f"{_span(life.end - now)} left of {_span(newest.lifetime)}"
     if now >= life.emergency:
         why = f"{left}: nothing overrides renewal since {_day(life.emergency)}"
         return Decision(True, now, Reason.EMERGENCY, why)
-    known = renewal if renewal and renewal.cert_id == newest.cert_id else None
-    if known and known.selected and known.window and _holds(known, life.fallback, now):
-        return _by_window(known, known.selected, life, moment)
     due = now >= life.fallback
     why = f"{left}; due {life.rule}, on {_day(life.fallback)}"
     return Decision(due, life.fallback, Reason.FALLBACK, why)
@@ -100,14 +101,17 @@ def decide(
 def times(newest: Version, wanted: Wanted, wake: timedelta) -> Times:
     """Fallback and emergency of a version.
 
-    An emergency leaves time for a few more runs, where that leaves the authority half of the time
-    after the fallback; it never lies before the fallback.
+    An emergency leaves time for a few more runs, as far as that leaves the authority half of the
+    time after the usual fallback. The operator's own fallback never lies after it.
     """
     before, rule = _before(newest, wanted.renew_before)
     emergency, _ = _before(newest, wanted.emergency)
-    emergency = max(emergency, min(_RUNS_LEFT * wake, before / 2))
+    usual, _ = _before(newest, None)
+    emergency = max(emergency, min(_RUNS_LEFT * wake, usual / 2))
+    if before < emergency:
+        before, rule = emergency, f"where the emergency begins, {_span(emergency)} before the end"
     end = newest.earliest_end
-    return Times(fallback=end - before, rule=rule, emergency=end - min(emergency, before), end=end)
+    return Times(fallback=end - before, rule=rule, emergency=end - emergency, end=end)
 
 
 def urgency(newest: Version | None, now: datetime) -> float:
@@ -148,8 +152,9 @@ def _before(newest: Version, wanted: RenewBefore | None) -> tuple[timedelta, str
     if wanted and wanted.span is not None:
         span = min(wanted.span, life * _LARGEST_SHARE)
         return span, f"{_span(span)} before the end"
-    share = wanted.share if wanted and wanted.share is not None else None
-    if share is None:
+    if wanted and wanted.share is not None:
+        share = min(wanted.share, _LARGEST_SHARE)
+    else:
         share = 1 / 2 if life < SHORT_LIFETIME else 1 / 3
     return life * share, f"at {share:.0%} of the lifetime"
 
@@ -169,7 +174,8 @@ def _by_window(known: Renewal, selected: datetime, life: Times, moment: Moment) 
     if due and selected > now:
         why += f", before the next run, expected by {_day(moment.next_wake)}"
     reason = Reason.ARI
-    if known.window and known.last_good and known.window.end <= min(known.last_good, life.fallback):
+    told_at = known.told_at or known.last_good
+    if known.window and told_at and known.window.end <= min(told_at, life.fallback):
         # It was over when we were told of it: nobody plans so for a certificate that may live.
         reason = Reason.REVOKED_WINDOW
         why = f"the authority wants it replaced at once: its window ended {_day(known.window.end)}"

@@ -7,6 +7,7 @@ SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
 LONG_TERM_WAIT = timedelta(hours=6)
 STALE_AFTER = timedelta(days=3)
+TRIES = 8  # temporary failures in a row that are tried again sooner than long-term ones
 _FIRST_RETRY = timedelta(minutes=1)
 
 
@@ -38,10 +39,17 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporaryFailure:
-    """Connection, time-out, 5xx or 429 (section 4.3.2)."""
+    """Connection, time-out, 5xx or 429 (section 4.3.3).
+
+    Attributes:
+        general: no answer came at all, or none for us: asking about others would be in vain.
+        sent: False where for that reason nobody was asked.
+    """
 
     why: str
     retry_at: datetime | None = None
+    general: bool = False
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +60,16 @@ class LongTermFailure:
 
 
 def within_life(answer: "Answer", end: datetime) -> "Answer":
-    """The answer, or a failure where its window reaches beyond the certificate's end.
+    """The answer with its window cut at the certificate's end: there is no renewal after that.
 
-    A time in such a window may come when the certificate is over: nobody can mean that.
+    Where nothing is left of the window it is as invalid as one that ends before it starts.
     """
-    if isinstance(answer, Suggestion) and answer.window.end > end:
-        last = answer.window.end.strftime("%Y-%m-%d %H:%M:%SZ")
-        return LongTermFailure(why=f"the window ends after the certificate, {last}")
-    return answer
+    if not isinstance(answer, Suggestion) or answer.window.end <= end:
+        return answer
+    if answer.window.start < end:
+        return replace(answer, window=Window(answer.window.start, end))
+    first = answer.window.start.strftime("%Y-%m-%d %H:%M:%SZ")
+    return LongTermFailure(why=f"the window begins after the certificate has ended, {first}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +86,23 @@ class Renewal:
 
     Attributes:
         selected: the one random time in the window; chosen anew only when the window changes.
+        told_at: when this window was told first.
         last_good: when the last valid answer came.
         failures: temporary failures in a row.
-        asked_by_hand: when somebody last asked by hand, whatever came of it.
+        asked_at: when it was last asked, whatever came of it; the first time, right after
+            issuance, does not count.
     """
 
     cert_id: str
     next_poll: datetime
     window: Window | None = None
     selected: datetime | None = None
+    told_at: datetime | None = None
     explanation_url: str = ""
     last_good: datetime | None = None
     failures: int = 0
     trouble: str = ""
-    asked_by_hand: datetime | None = None
+    asked_at: datetime | None = None
 
 
 def poll_due(
@@ -102,18 +115,12 @@ def poll_due(
         return True
     if not now < known.next_poll <= now + LONGEST_WAIT:
         return True  # one that lies further ahead was written by a wrong clock
-    last = known.asked_by_hand
-    return by_hand and (last is None or now - last >= SHORTEST_WAIT)
+    last = known.asked_at
+    return by_hand and (last is None or abs(now - last) >= SHORTEST_WAIT)
 
 
 def after_poll(
-    known: Renewal | None,
-    cert_id: str,
-    answer: Answer,
-    now: datetime,
-    share: float,
-    *,
-    by_hand: bool = False,
+    known: Renewal | None, cert_id: str, answer: Answer, now: datetime, share: float
 ) -> Renewal:
     """What is known after an answer.
 
@@ -123,19 +130,15 @@ def after_poll(
     """
     if known is None or known.cert_id != cert_id:
         known = Renewal(cert_id=cert_id, next_poll=now)
-    if by_hand:
-        known = replace(known, asked_by_hand=now)
+    elif not isinstance(answer, TemporaryFailure) or answer.sent:
+        known = replace(known, asked_at=now)
     match answer:
         case Suggestion() if not answer.window.is_valid:
             return _long_term(known, now, "the window ends before it starts")
         case Suggestion():
             return _good(known, answer, now, share)
         case TemporaryFailure():
-            wait = min(_FIRST_RETRY * 2**known.failures, LONG_TERM_WAIT)
-            at = _clamp(answer.retry_at, now) if answer.retry_at else now + wait
-            return replace(
-                known, next_poll=at, failures=min(known.failures + 1, 16), trouble=answer.why
-            )
+            return _temporary(known, answer, now)
         case LongTermFailure():
             return _long_term(known, now, answer.why)
         case NotOffered():
@@ -148,12 +151,23 @@ def _good(known: Renewal, answer: Suggestion, now: datetime, share: float) -> Re
         known,
         window=answer.window,
         selected=known.selected if same else answer.window.at(share),
+        told_at=(known.told_at or known.last_good) if same else now,
         explanation_url=answer.explanation_url,
         last_good=now,
         next_poll=_clamp(answer.retry_at, now) if answer.retry_at else now + LONG_TERM_WAIT,
         failures=0,
         trouble="",
     )
+
+
+def _temporary(known: Renewal, answer: TemporaryFailure, now: datetime) -> Renewal:
+    """Back-off takes priority over Retry-After (section 4.3.2); its tries are capped (4.3.3)."""
+    wait = _FIRST_RETRY * 2**known.failures if known.failures < TRIES else LONG_TERM_WAIT
+    at = now + wait
+    if answer.retry_at:
+        at = max(at, _clamp(answer.retry_at, now))
+    failures = min(known.failures + 1, TRIES) if answer.sent else known.failures
+    return replace(known, next_poll=at, failures=failures, trouble=answer.why)
 
 
 def _long_term(known: Renewal, now: datetime, why: str) -> Renewal:

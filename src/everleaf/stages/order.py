@@ -1,9 +1,10 @@
 """Order: a fresh key on disk, then an order at the first authority that takes one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from everleaf.core.backoff import holds, next_attempt
-from everleaf.core.job import Job, Venue, attempts_key
+from everleaf.core.backoff import bounded, holds, next_attempt
+from everleaf.core.job import Job, Pending, Venue, attempts_key
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.schedule import Reason
@@ -26,7 +27,7 @@ def look(job: Job) -> Look:
             return Idle("an order is under way")
         why, code = "the chain that was issued failed verification", "rejected"
     elif pending:
-        why, code = "an order was begun and its answer did not arrive", "resumed"
+        why, code = _resumed(job, pending)
     else:
         decision = job.decision()
         if not decision.due:
@@ -41,7 +42,16 @@ def look(job: Job) -> Look:
     if held is None:
         return Due(why, code)
     # Until then the chain that failed is verified anew: the trust file may have been mended.
-    return Idle(why) if code == "rejected" else held
+    return Idle(why) if code == "rejected" else replace(held, code=code)
+
+
+def _resumed(job: Job, pending: Pending) -> tuple[str, str]:
+    """Why an order that stands nowhere is gone on with: as it is due now, or was when begun."""
+    begun, decision = "one was begun, and none stands there", job.decision()
+    if decision.due:
+        return f"{decision.why}; {begun}", decision.reason.value
+    was = f", since it was due: {pending.because}" if pending.because else ""
+    return f"{begun}{was}", "resumed"
 
 
 def _unrehearsed(job: Job) -> Held | None:
@@ -49,7 +59,8 @@ def _unrehearsed(job: Job) -> Held | None:
     done = job.rehearsed == job.wanted.ask or job.exempt or job.force
     if done or not job.wanted.rehearse:
         return None
-    return Held(None, f"a rehearsal has to pass first: everleaf run --dry-run {job.name}")
+    why = f"a rehearsal has to pass first: everleaf run --dry-run {job.name}"
+    return Held(None, why, job.decision().reason.value)
 
 
 def _chain_failed(job: Job) -> bool:
@@ -66,8 +77,10 @@ def _held(job: Job) -> Held | None:
     if not job.open_venues():
         held = [one for one in map(job.hold, job.venues) if one is not None]
         return min(held, key=lambda one: (one.until is None, one.until or job.now), default=None)
-    rushed = None if job.force else next_attempt(job.standing.rushed, job.name, job.now)
-    if rushed and rushed > job.now:
+    newest = job.holding.newest
+    end = newest.earliest_end if newest else None
+    rushed = next_attempt(job.standing.rushed, job.name, job.now, end=end)
+    if rushed and rushed > job.now and not job.force:
         why = "the authority wants every new certificate replaced as soon as it is issued"
         return Held(rushed, why)
     return None
@@ -112,8 +125,9 @@ def act(job: Job, tools: Tools) -> Outcome:
 def _count(job: Job, venue: Venue, tools: Tools, error: EverleafError) -> Fault:
     """One more failure there; what the authority asked for is kept."""
     retry_at = error.retry_at if isinstance(error, AuthorityError) else None
-    key = attempts_key(job.wanted.identifiers, venue.authority)
-    tools.store.set_attempts(key, venue.attempts.failed(tools.clock.now(), retry_at))
+    key, now = attempts_key(job.wanted.identifiers, venue.authority), tools.clock.now()
+    retry_at = bounded(retry_at, now) if retry_at else None
+    tools.store.set_attempts(key, venue.attempts.failed(now, retry_at))
     if isinstance(error, AuthorityError) and error.limited and retry_at and not error.narrow:
         tools.store.set_limited(tools.account(venue.authority), retry_at)
     return error.fault

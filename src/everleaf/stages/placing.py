@@ -43,7 +43,7 @@ class Placing:
         self._mind_terms()
         preflight(job, self._authority, account, tools)
         replaces = self._replaces(account)
-        wait = self._turn(account, exempt=replaces is not None)
+        wait = self._turn(account, replaces=replaces is not None)
         if wait is not None:
             return wait
         if pending is None:
@@ -70,13 +70,14 @@ class Placing:
             self.tools.store.note(note, terms)
 
     def _with_key(self, account: str) -> Pending:
-        job, wanted = self.job, self.job.wanted
+        job, wanted, decision = self.job, self.job.wanted, self.job.decision()
         pending = Pending(
             ask=wanted.ask,
             authority=self.venue.authority,
             account=account,
             identifiers=wanted.identifiers,
             created_at=self.tools.clock.now(),
+            because=f"{decision.reason}, {decision.why}",
         )
         self.tools.shelf.begin(job.name, pending, self._key())
         return pending
@@ -99,11 +100,11 @@ class Placing:
             return None
         return before.cert_id if before.account == account else None
 
-    def _turn(self, account: str, *, exempt: bool) -> Waiting | None:
+    def _turn(self, account: str, *, replaces: bool) -> Waiting | None:
         """Count the order; where the authority's limits leave it no room, it waits for its turn."""
         job, now = self.job, self.tools.clock.now()
         limits = () if job.force else self.venue.limits
-        claim = replace(job.claim(self.venue.authority), exempt=exempt)
+        claim = job.claim_of(self.venue.authority, replaces=replaces)
         turn = self.tools.store.claim(account, claim, limits, now)
         return Waiting(turn.at, turn.why) if turn.at > now else None
 
@@ -131,7 +132,7 @@ class Placing:
                 replaces = None
             else:
                 return order, replaces
-            wait = self._turn(account, exempt=replaces is not None)
+            wait = self._turn(account, replaces=replaces is not None)
             if wait is not None:
                 return wait
 

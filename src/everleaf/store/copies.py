@@ -6,11 +6,8 @@ from pathlib import Path
 
 from everleaf.core.wanted import Copy, CopyKind
 from everleaf.errors import OperatorError
-from everleaf.store.layout import PUBLIC
+from everleaf.store.layout import KEY_FILES, PUBLIC, PUBLIC_FILES
 from everleaf.system import files
-
-_PUBLIC_FILES = ("cert.pem", "chain.pem", "fullchain.pem")
-_KEY_FILES = ("privkey.pem", "combined.pem")
 
 
 def is_behind(copy: Copy, version: Path) -> bool:
@@ -20,12 +17,16 @@ def is_behind(copy: Copy, version: Path) -> bool:
             content = (version / "combined.pem").read_bytes()
             return copy.path.read_bytes() != content or _is_other(copy, copy.path)
         live = copy.path / "live"
-        if live.readlink().name != version.name or not (live / "fullchain.pem").exists():
+        if live.readlink().name != version.name or _files(version) - _files(live):
             return True
         key = live / "privkey.pem"
         return key.exists() and _is_other(copy, key)
     except OSError:
         return True
+
+
+def _files(place: Path) -> set[str]:
+    return {*PUBLIC_FILES, *KEY_FILES}.intersection(os.listdir(place))  # noqa: PTH208 - names are enough
 
 
 def _is_other(copy: Copy, key: Path) -> bool:
@@ -45,7 +46,9 @@ def usable(copy: Copy) -> None:
         OperatorError: it is not.
     """
     folder = copy.path.parent
-    if not folder.is_dir():
+    with files.told(folder):
+        is_folder = folder.is_dir()
+    if not is_folder:
         raise OperatorError(
             "the folder of a copy is not there",
             code="no-such-folder",
@@ -75,13 +78,13 @@ def bring(copy: Copy, version: Path) -> None:
         return
     target = copy.path / "versions" / version.name
     files.folder(target, 0o711)
-    for name in (*_PUBLIC_FILES, *_KEY_FILES):
-        source = version / name
-        if source.exists():
-            mode = copy.mode if name in _KEY_FILES else PUBLIC
-            content = source.read_bytes()
-            files.write(target / name, content, mode, owner=copy.owner, group=copy.group)
+    with files.told(version):
+        contents = {name: (version / name).read_bytes() for name in sorted(_files(version))}
+    for name, content in contents.items():
+        mode = copy.mode if name in KEY_FILES else PUBLIC
+        files.write(target / name, content, mode, owner=copy.owner, group=copy.group)
     files.link(copy.path / "live", f"versions/{version.name}")
-    for old in (copy.path / "versions").iterdir():
-        if old.name != version.name:
-            files.remove(old)
+    with files.told(target.parent):
+        others = [one for one in target.parent.iterdir() if one.name != version.name]
+    for old in others:
+        files.remove(old)

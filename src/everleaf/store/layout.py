@@ -8,6 +8,9 @@ PRIVATE_FOLDER = 0o700
 PUBLIC = 0o644
 PRIVATE = 0o600
 GROUP = 0o640
+# What belongs to a version; the second ones where we have its key.
+PUBLIC_FILES = ("cert.pem", "chain.pem", "fullchain.pem")
+KEY_FILES = ("privkey.pem", "combined.pem")
 
 
 @dataclass(frozen=True, slots=True)

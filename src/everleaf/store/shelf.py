@@ -1,5 +1,7 @@
 """Keys, orders and versions on disk: the state directory as a contract."""
 
+import errno
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,15 +16,18 @@ from everleaf.store import copies
 from everleaf.store.codec import decode, encode
 from everleaf.store.layout import (
     GROUP,
+    KEY_FILES,
     PRIVATE,
     PRIVATE_FOLDER,
     PUBLIC,
+    PUBLIC_FILES,
     PUBLIC_FOLDER,
     Layout,
 )
 from everleaf.system import files
 
 _ORDER, _KEY, _CHAIN, _VERIFIED = "order.json", "key.pem", "chain.pem", "verified.pem"
+_ABOUT = "version.json"
 _ROOMS = ("certificates", "pending", "rejected")
 
 
@@ -34,38 +39,52 @@ class DiskShelf:
 
     def holding(self, wanted: Wanted) -> Holding:
         """What is on disk for this certificate."""
-        versions = self._versions(wanted.name)
+        versions, damaged = self._versions(wanted.name)
         live = self._live(wanted.name)
         behind: tuple[str, ...] = ()
         if live is not None:
             place = self._layout.versions(wanted.name) / live
             behind = tuple(str(one.path) for one in wanted.copies if copies.is_behind(one, place))
         return Holding(
-            pending=self._pending(wanted.name), versions=versions, live=live, copies_behind=behind
+            pending=self._pending(wanted.name),
+            versions=versions,
+            live=live,
+            copies_behind=behind,
+            damaged=damaged,
         )
 
-    def _versions(self, name: str) -> tuple[Version, ...]:
-        found = []
-        with suppress(FileNotFoundError):
-            for place in self._layout.versions(name).iterdir():
-                if not place.name.startswith(".") and (place / "version.json").exists():
-                    text = _read(place / "version.json")
-                    found.append(decode(Version, text, str(place / "version.json")))
-        return tuple(sorted(found, key=lambda one: (one.installed_at, one.id)))
+    def _versions(self, name: str) -> tuple[tuple[Version, ...], tuple[str, ...]]:
+        """The whole ones, oldest first, and what the others lack."""
+        found: list[Version] = []
+        damaged: list[str] = []
+        for place in _folders(self._layout.versions(name)):
+            with files.told(place):
+                there = set(os.listdir(place))  # noqa: PTH208 - one call, and names are enough
+            lacks = {_ABOUT} - there
+            if not lacks:
+                path = place / _ABOUT
+                version = decode(Version, _read(path), str(path))
+                lacks = {*PUBLIC_FILES, *(KEY_FILES if version.has_key else ())} - there
+                found += [] if lacks else [version]
+            damaged += (str(place / one) for one in lacks)
+        in_order = sorted(found, key=lambda one: (one.installed_at, one.id))
+        return tuple(in_order), tuple(sorted(damaged))
 
     def _live(self, name: str) -> str | None:
-        try:
-            return self._layout.live(name).readlink().name
-        except OSError:
-            return None
+        link = self._layout.live(name)
+        with files.told(link):
+            try:
+                return link.readlink().name
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.EINVAL):  # EINVAL: it is no link
+                    raise
+                return None
 
     def _pending(self, name: str) -> Pending | None:
         place = self._layout.pending(name)
-        try:
-            text = (place / _ORDER).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        if not files.is_there(place / _ORDER):
             return None
-        pending = decode(Pending, text, str(place / _ORDER))
+        pending = decode(Pending, _read(place / _ORDER), str(place / _ORDER))
         return replace(
             pending,
             downloaded=(place / _CHAIN).exists(),
@@ -123,7 +142,7 @@ class DiskShelf:
     def install(self, wanted: Wanted, version: Version, material: Material) -> None:
         """Write a version beside the others under a hidden name, then show it whole."""
         place = self._layout.versions(wanted.name)
-        if (place / version.id).exists():
+        if files.is_there(place / version.id):
             return
         files.folder(place, PUBLIC_FOLDER)
         with files.told(place):
@@ -141,7 +160,7 @@ class DiskShelf:
             combined = material.key + fullchain
             files.write(hidden / "combined.pem", combined, mode, group=wanted.group)
         known = replace(version, has_key=material.key is not None)
-        files.write(hidden / "version.json", encode(known), PUBLIC)
+        files.write(hidden / _ABOUT, encode(known), PUBLIC)
         with files.told(place):
             hidden.replace(place / version.id)
             files.sync(place)
@@ -166,12 +185,12 @@ class DiskShelf:
     def amend(self, name: str, version: Version) -> None:
         """Replace what is told of a version."""
         place = self._layout.versions(name) / version.id
-        files.write(place / "version.json", encode(version), PUBLIC)
+        files.write(place / _ABOUT, encode(version), PUBLIC)
 
     def switch(self, wanted: Wanted, version_id: str) -> None:
         """Make a version live by one rename, then bring every copy to it."""
         place = self._layout.versions(wanted.name) / version_id
-        if not place.is_dir():
+        if not files.is_there(place):
             raise MachineError("the version is not there", code="no-version", where=str(place))
         live = self._layout.live(wanted.name)
         if self._live(wanted.name) != version_id:
@@ -187,16 +206,16 @@ class DiskShelf:
         return Material(
             leaf=_read(place / "cert.pem"),
             chain=_read(place / "chain.pem"),
-            key=_read(key) if key.exists() else None,
+            key=_read(key) if files.is_there(key) else None,
         )
 
     def prune(self, wanted: Wanted, keep: Iterable[str]) -> None:
         """Remove the oldest versions beyond `keep_versions`, but never those in `keep`."""
-        versions = self._versions(wanted.name)
+        versions, _ = self._versions(wanted.name)
         kept = {*keep, *(one.id for one in versions[-wanted.keep_versions :])}
-        for one in versions:
-            if one.id not in kept:
-                files.discard(self._layout.versions(wanted.name) / one.id)
+        for place in _folders(self._layout.versions(wanted.name)):
+            if place.name not in kept:
+                files.discard(place)
 
     def live_path(self, name: str) -> str:
         """The path of the `live` link."""
@@ -205,22 +224,34 @@ class DiskShelf:
     def sweep(self) -> None:
         """Remove what a killed run left half removed."""
         for room in _ROOMS:
-            for left in (self._layout.root / room).glob(".*"):
-                files.remove(left)
+            with files.told(self._layout.root / room):
+                for left in (self._layout.root / room).glob(".*"):
+                    files.remove(left)
 
     def names(self) -> tuple[str, ...]:
         """All certificates with anything on disk."""
         found: set[str] = set()
         for room in _ROOMS:
-            with suppress(FileNotFoundError, PermissionError):
-                places = (self._layout.root / room).iterdir()
-                found |= {place.name for place in places if not place.name.startswith(".")}
+            place = self._layout.root / room
+            with files.told(place), suppress(FileNotFoundError, PermissionError):
+                found |= {one.name for one in place.iterdir() if not one.name.startswith(".")}
         return tuple(sorted(found))
 
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name`."""
         for room in _ROOMS:
             files.discard(self._layout.root / room / name)
+
+
+def _folders(place: Path) -> list[Path]:
+    """The visible folders in a folder; none where it is missing."""
+    with files.told(place), suppress(FileNotFoundError), os.scandir(place) as entries:
+        return [
+            place / one.name
+            for one in entries
+            if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)
+        ]
+    return []
 
 
 def _read(path: Path) -> bytes:

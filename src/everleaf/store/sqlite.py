@@ -1,7 +1,6 @@
 """Standing, failures, limits and history in SQLite: nothing secret, everything durable."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,41 +8,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 
-from everleaf.core.backoff import Attempts
+from everleaf.core.backoff import Attempts, later
 from everleaf.core.lifecycle import Stage
 from everleaf.core.limits import Claim, Entry, Kind, Limit, Turn, turn
 from everleaf.core.outcome import Due, Outcome
 from everleaf.core.standing import Standing, after
-from everleaf.errors import MachineError, OperatorError
+from everleaf.errors import MachineError
 from everleaf.ports import Event
 from everleaf.store.codec import decode, encode
+from everleaf.store.database import DamagedError, connect, put_aside
 from everleaf.store.history import event_of
-from everleaf.store.layout import PRIVATE, Layout
-from everleaf.system import files
+from everleaf.store.layout import Layout
 
-SCHEMA = 3
-_LEDGER = """
-CREATE TABLE ledger (account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
-  at TEXT NOT NULL);
-CREATE INDEX ledger_by_account ON ledger (account, at);
-CREATE TABLE notes (key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-"""
-_TABLES = """
-CREATE TABLE standing (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE attempts (identifiers TEXT PRIMARY KEY, failures INTEGER NOT NULL, last TEXT)
-  WITHOUT ROWID;
-CREATE TABLE limits (account TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE history (id INTEGER PRIMARY KEY, at TEXT NOT NULL, certificate TEXT NOT NULL,
-  stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE INDEX history_by_certificate ON history (certificate, id);
-"""
-_NOT_BEFORE = "ALTER TABLE attempts ADD COLUMN not_before TEXT;"
-# What leads from each form of the database to this one.
-_STEPS = (
-    _TABLES + _LEDGER + _NOT_BEFORE,
-    "ALTER TABLE limits RENAME COLUMN authority TO account;" + _LEDGER + _NOT_BEFORE,
-    _NOT_BEFORE,
-)
 _KEPT = timedelta(days=31)
 
 
@@ -53,11 +29,19 @@ class SqliteStore:
     Args:
         state_dir: the state directory.
         reading: nothing is created or written; where there is no file nothing is known.
+        aside: told of the place where a damaged database was put, and a new one begun.
     """
 
-    def __init__(self, state_dir: Path, *, reading: bool = False) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        reading: bool = False,
+        aside: Callable[[Path], None] = lambda _: None,
+    ) -> None:
         self._path = Layout(state_dir).database
         self._reading = reading
+        self._aside = aside
         self._mutex = RLock()
         self._open: sqlite3.Connection | None = None
 
@@ -107,7 +91,8 @@ class SqliteStore:
         query = "SELECT failures, last, not_before FROM attempts WHERE identifiers = ?"
         with self._session() as one:
             row = one.execute(query, (identifiers,)).fetchone()
-        return Attempts(row[0], _time(row[1]), _time(row[2])) if row else Attempts()
+        with self._undamaged(f"what is counted for {identifiers}"):
+            return Attempts(int(row[0]), _time(row[1]), _time(row[2])) if row else Attempts()
 
     def set_attempts(self, identifiers: str, attempts: Attempts) -> None:
         """Write failures; none forgets them."""
@@ -126,29 +111,28 @@ class SqliteStore:
         with self._session() as one:
             query = "SELECT until FROM limits WHERE account = ?"
             row = one.execute(query, (account,)).fetchone()
-        return _time(row[0]) if row else None
+        with self._undamaged(f"the limit of {account}"):
+            return _time(row[0]) if row else None
 
     def set_limited(self, account: str, until: datetime) -> None:
-        """Keep it; an earlier one changes nothing."""
+        """Keep it; an earlier one changes nothing, unless the known one was an error."""
         with self._session(writing=True) as one:
-            one.execute(
-                "INSERT INTO limits VALUES (?, ?) ON CONFLICT (account)"
-                " DO UPDATE SET until = max(until, excluded.until)",
-                (account, _text(until)),
-            )
+            until = later(self.limited_until(account), until)
+            one.execute("REPLACE INTO limits VALUES (?, ?)", (account, _text(until)))
 
     def counted(self, account: str) -> tuple[Entry, ...]:
         """What counted against limits of this account."""
         with self._session() as one:
             return self._counted(one, account)
 
-    @staticmethod
-    def _counted(one: sqlite3.Connection, account: str) -> tuple[Entry, ...]:
+    def _counted(self, one: sqlite3.Connection, account: str) -> tuple[Entry, ...]:
         query = "SELECT kind, key, at FROM ledger WHERE account = ? ORDER BY at"
-        return tuple(
-            Entry(kind=Kind(kind), key=key, at=datetime.fromisoformat(at))
-            for kind, key, at in one.execute(query, (account,))
-        )
+        rows = one.execute(query, (account,)).fetchall()
+        with self._undamaged(f"what is counted for {account}"):
+            return tuple(
+                Entry(kind=Kind(kind), key=key, at=datetime.fromisoformat(at))
+                for kind, key, at in rows
+            )
 
     def count(self, account: str, entries: Sequence[Entry]) -> None:
         """Write down what counts."""
@@ -186,21 +170,23 @@ class SqliteStore:
     def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
         """Events, newest last."""
         query = (
-            "SELECT at, certificate, stage, what, detail FROM history"
+            "SELECT id, at, certificate, stage, what, detail FROM history"
             " WHERE ?1 IS NULL OR certificate = ?1 ORDER BY id DESC LIMIT ?2"
         )
         with self._session() as one:
             rows = one.execute(query, (name, limit)).fetchall()
-        return tuple(
-            Event(
+        return tuple(self._event(number, row) for number, *row in reversed(rows))
+
+    def _event(self, number: int, row: Sequence[str]) -> Event:
+        at, certificate, stage, what, detail = row
+        with self._undamaged(f"row {number} of the history"):
+            return Event(
                 at=datetime.fromisoformat(at),
-                certificate=certificate,
-                stage=stage,
-                what=what,
-                detail=json.loads(detail),
+                certificate=str(certificate),
+                stage=str(stage),
+                what=str(what),
+                detail={str(key): str(text) for key, text in json.loads(detail).items()},
             )
-            for at, certificate, stage, what, detail in reversed(rows)
-        )
 
     def forget(self, name: str) -> None:
         """Remove standing and history of `name`."""
@@ -234,59 +220,27 @@ class SqliteStore:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            self._open = self._connect()
+            try:
+                self._open = connect(self._path, reading=self._reading)
+            except DamagedError:
+                if self._reading:
+                    raise
+                self._aside(put_aside(self._path))
+                self._open = connect(self._path, reading=False)
         return self._open
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._reading and not self._path.exists():
-            one = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-            one.executescript(_STEPS[0])
-            return one
-        if not self._reading and not self._path.exists():
-            files.folder(self._path.parent, 0o711)
-            files.write(self._path, b"", PRIVATE)
-        # Only who may write can roll back what a killed run left half written.
-        may_write = not self._reading or os.access(self._path, os.W_OK)
-        uri = f"{self._path.absolute().as_uri()}?mode={'rw' if may_write else 'ro'}"
-        one = sqlite3.connect(
-            uri, uri=True, check_same_thread=False, isolation_level=None, timeout=30
-        )
-        one.execute("PRAGMA synchronous = FULL")
-        one = self._of_this_form(one)
-        if self._reading:
-            one.execute("PRAGMA query_only = ON")
-        return one
-
-    def _of_this_form(self, one: sqlite3.Connection) -> sqlite3.Connection:
-        (version,) = one.execute("PRAGMA user_version").fetchone()
-        if version == SCHEMA:
-            return one
-        if version > SCHEMA:
-            raise OperatorError(
-                f"the state was written by a newer everleaf (form {version}, this one: {SCHEMA})",
-                code="newer-state",
+    @contextmanager
+    def _undamaged(self, what: str) -> Iterator[None]:
+        """A row that is not as it was written is named, with the file that it stands in."""
+        try:
+            yield
+        except (ValueError, TypeError, AttributeError) as error:
+            raise MachineError(
+                f"{what} is not what everleaf wrote: {error}",
+                code="damaged-state",
                 where=str(self._path),
-                remedy="Run that everleaf again, or restore the state of this one",
-            )
-        if self._reading:
-            if version == 0:
-                raise OperatorError(
-                    "the state is that of a run that was just begun",
-                    code="state",
-                    where=str(self._path),
-                )
-            one = _copy(one)
-        step = _STEPS[version]
-        one.executescript(f"BEGIN IMMEDIATE;{step}PRAGMA user_version = {SCHEMA};COMMIT;")
-        return one
-
-
-def _copy(one: sqlite3.Connection) -> sqlite3.Connection:
-    """The same database in memory, for whoever may only read the file."""
-    copied = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-    one.backup(copied)
-    one.close()
-    return copied
+                remedy="Restore the file from a backup, or remove what is damaged",
+            ) from error
 
 
 def _text(at: datetime) -> str:

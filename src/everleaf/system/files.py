@@ -35,9 +35,12 @@ def translate(error: OSError, path: Path) -> EverleafError:
         case errno.ENOSPC | errno.EDQUOT:
             remedy = "Make room; the next run goes on where this one stopped"
             return MachineError(words, code="disk-full", where=where, remedy=remedy)
-        case errno.ENOENT | errno.ENOTDIR:
+        case errno.ENOENT:
             remedy = "Create the folder, or name another"
             return OperatorError(words, code="no-such-file", where=where, remedy=remedy)
+        case errno.ENOTDIR | errno.EISDIR | errno.ELOOP | errno.ENAMETOOLONG:
+            remedy = "Move away what stands there, or name another place"
+            return OperatorError(words, code="wrong-place", where=where, remedy=remedy)
         case _:
             return MachineError(words, code="disk", where=where)
 
@@ -125,17 +128,21 @@ def folder(path: Path, mode: int) -> None:
     with told(path):
         if path.is_dir():
             return
+        if is_there(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         if not path.parent.is_dir():
             folder(path.parent, 0o711)
         # Made beside and renamed: killed between its making and its mode, none is left too narrow.
         temporary = path.with_name(f".{path.name}.new")
-        temporary.mkdir(mode & 0o700, exist_ok=True)
-        temporary.chmod(mode)
         try:
+            temporary.mkdir(mode & 0o700, exist_ok=True)
+            temporary.chmod(mode)
             temporary.rename(path)
-        except FileExistsError:
-            temporary.rmdir()
-            return
+        except OSError:
+            with suppress(FileNotFoundError):
+                temporary.rmdir()
+            if not path.is_dir():  # else somebody else has made it at the same time
+                raise
         sync(path.parent)
 
 
@@ -146,6 +153,20 @@ def link(path: Path, target: str) -> None:
         temporary.symlink_to(target)
         temporary.replace(path)
         sync(path.parent)
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything stands there.
+
+    Raises:
+        OperatorError: that cannot be seen: a folder above may not be entered, or is none.
+    """
+    with told(path):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def sync(path: Path) -> None:
@@ -186,9 +207,10 @@ def refuse_network(path: Path) -> None:
         OperatorError: it is on a network file system.
     """
     place = path
-    while not place.exists():
+    while not is_there(place):
         place = place.parent
-    kind = _kind(place.resolve())
+    with told(place):
+        kind = _kind(place.resolve())
     if kind in _NETWORK:
         raise OperatorError(
             f"the state directory is on a network file system ({kind})",

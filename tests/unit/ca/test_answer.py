@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everleaf.ca.answer import Answer
+from everleaf.ca.answer import Answer, clean, parsed
+from everleaf.core.backoff import LONGEST_HOLD
 from everleaf.errors import AuthorityError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -52,8 +53,8 @@ def test_a_retry_after_that_cannot_be_read_counts_as_absent(text: str) -> None:
     assert answer(retry_after=text).retry_at(NOW) is None
 
 
-def test_a_retry_after_of_ages_is_a_year() -> None:
-    assert answer(retry_after="999999999999").retry_at(NOW) == NOW + timedelta(days=366)
+def test_a_retry_after_of_ages_is_as_long_as_anybody_is_waited_for() -> None:
+    assert answer(retry_after="999999999999").retry_at(NOW) == NOW + LONGEST_HOLD
 
 
 def test_no_retry_after_is_none() -> None:
@@ -61,9 +62,11 @@ def test_no_retry_after_is_none() -> None:
 
 
 @given(st.text())
-def test_any_retry_after_is_a_time_from_now_to_a_year_ahead_or_nothing(text: str) -> None:
+def test_any_retry_after_is_a_time_from_now_on_that_can_be_waited_for_or_nothing(
+    text: str,
+) -> None:
     at = answer(retry_after=text, date=text).retry_at(NOW)
-    assert at is None or NOW <= at <= NOW + timedelta(days=366)
+    assert at is None or NOW <= at <= NOW + LONGEST_HOLD
 
 
 def test_a_location_may_be_relative() -> None:
@@ -101,9 +104,36 @@ def test_an_excerpt_is_short_and_printable(body: bytes) -> None:
         ({"date": format_datetime(NOW, usegmt=True), "age": "90"}, NOW + timedelta(seconds=90)),
         ({"date": format_datetime(NOW, usegmt=True), "age": "old"}, NOW),
         ({"date": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 GMT", "age": "90"}, None),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 -1200", "age": "999999999999"}, None),
     ],
 )
 def test_the_servers_time_is_its_date_and_the_age_of_a_cached_answer(
     headers: dict[str, str], expected: datetime | None
 ) -> None:
     assert answer(**headers).date() == expected
+
+
+@given(st.text() | st.text(st.characters(categories=["Cs", "Cc", "Cf", "Zl", "Zp"])))
+def test_an_authoritys_words_become_one_line_that_can_be_written_and_shown(text: str) -> None:
+    shown = clean(text)
+    shown.encode("utf-8")
+    assert shown.isprintable()
+    assert not text.isprintable() or shown == text
+
+
+def test_words_without_end_are_cut() -> None:
+    assert len(clean("x" * 1_000_000)) < 10_000
+
+
+def test_every_text_of_a_document_is_cleaned_the_names_too() -> None:
+    body = b'{"a\\u001b": ["\\ud800", {"b": "one\\ntwo", "c": 7}]}'
+    assert parsed(body) == {"a\ufffd": ["\ufffd", {"b": "one two", "c": 7}]}
+
+
+@pytest.mark.parametrize("url", ["https://ca.test/\x1b[2J", "https://ca.test/\ud800", "/or der\n"])
+def test_a_url_that_steers_a_terminal_or_is_no_text_is_none(url: str) -> None:
+    with pytest.raises(AuthorityError, match="is no URL") as caught:
+        answer(location=url).location("place an order")
+    assert caught.value.fault.what.isprintable()

@@ -1,222 +1,31 @@
 """Wrong configurations: each kind with its line, its key, what is wrong and what would be right."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from everleaf.config.faults import ConfigFault
 from everleaf.config.loading import ConfigError, load
+from support.nobody import open_folder, unprivileged
+from support.wrong import CASES, NAMES, RIGHT, WWW, Case
 
 Faults = Callable[[str], tuple[ConfigFault, ...]]
-
-RIGHT = """\
-[settings]
-state_dir = "STATE"
-[authorities.ca]
-directory = "https://ca.example.org/dir"
-[solvers.web]
-type = "http-01"
-[terminators.edge]
-hook = "nginx"
-[certificates.www]
-names = ["www.example.org"]
-terminators = ["edge"]
+ENDPOINTS = """\
+endpoints = [
+  "a.b:x",
+  { prot = 1, terminator = "x" },
+  { host = "a.b", addresses = ["c"] },
+]
 """
-
-
-@dataclass(frozen=True)
-class Case:
-    """`old` in the right text becomes `new`; then one fault is at `line`."""
-
-    old: str
-    new: str
-    line: int
-    key: str
-    what: str
-    remedy: str
-
-
-NAMES = 'names = ["www.example.org"]'
-WWW = "certificates.www"
-
-CASES = {
-    "an unknown section": Case("[settings]", "[setings]", 1, "setings", "unknown key", "settings"),
-    "an unknown key": Case(
-        NAMES, f'{NAMES}\nkeytype = "rsa-2048"', 11, f"{WWW}.keytype", "unknown key", "key_type"
-    ),
-    "a wrong type": Case(
-        "[settings]", '[settings]\njobs = "4"', 2, "settings.jobs", "'4'", "without quotes"
-    ),
-    "a number out of range": Case(
-        "[settings]", "[settings]\njobs = 0", 2, "settings.jobs", "greater than", "schema"
-    ),
-    "a bad duration": Case(
-        "[settings]", '[settings]\ndeadline = "30"', 2, "settings.deadline", "'30'", "as in 30s"
-    ),
-    "a duration that is too short": Case(
-        "[settings]", '[settings]\nwake_interval = "1s"', 2, "settings.wake_interval",
-        "too short", "60s",
-    ),
-    "a relative state directory": Case(
-        '"STATE"', '"state"', 2, "settings.state_dir", "relative path", "from / on"
-    ),
-    "a name server that is none": Case(
-        "[settings]", '[settings]\nresolver = ["ns.example.org"]', 2, "settings.resolver[0]",
-        "no IP address", "192.0.2.1",
-    ),
-    "an alert command that is not there": Case(
-        "[settings]", '[alert]\ncommand = ["/no/such"]\n[settings]', 2, "alert.command",
-        "cannot be run", "executable",
-    ),
-    "an unknown authority without a directory": Case(
-        'directory = "https://ca.example.org/dir"', "", 3, "authorities.ca", "not known",
-        "letsencrypt",
-    ),
-    "a directory without https": Case(
-        "https://ca", "http://ca", 4, "authorities.ca.directory", "no https URL", "RFC 8555"
-    ),
-    "terms that are not agreed to": Case(
-        '[authorities.ca]\ndirectory = "https://ca.example.org/dir"', "[authorities.letsencrypt]\n",
-        3, "authorities.letsencrypt", "not agreed", "terms_of_service_agreed = true",
-    ),
-    "an authority that binds accounts": Case(
-        '[authorities.ca]\ndirectory = "https://ca.example.org/dir"',
-        "[authorities.zerossl]\nterms_of_service_agreed = true",
-        3, "authorities.zerossl", "outside account", "external_account",
-    ),
-    "a contact that is none": Case(
-        "[solvers.web]", 'contact = ["ops"]\n[solvers.web]', 5, "authorities.ca.contact[0]",
-        "no contact", "mailto:",
-    ),
-    "a trust file that is not there": Case(
-        "[solvers.web]", 'trust_file = "/no/such"\n[solvers.web]', 5, "authorities.ca.trust_file",
-        "No such file", "PEM",
-    ),
-    "a trust file without a certificate": Case(
-        "[solvers.web]", 'ca_file = "/etc/passwd"\n[solvers.web]', 5, "authorities.ca.ca_file",
-        "no certificate", "openssl",
-    ),
-    "a staging authority that is not there": Case(
-        "[solvers.web]", 'staging = "stage"\n[solvers.web]', 5, "authorities.ca.staging",
-        "no authority 'stage'", "known here",
-    ),
-    "an unknown kind of solver": Case(
-        '"http-01"', '"webrot"', 6, "solvers.web.type", "'webrot'", "webroot"
-    ),
-    "a webroot without a path": Case(
-        '"http-01"', '"webroot"', 5, "solvers.web.path", "missing", "path ="
-    ),
-    "a webroot that is not there": Case(
-        '"http-01"', '"webroot"\npath = "/no/such"', 7, "solvers.web.path", "no folder", "create"
-    ),
-    "a listener with a path": Case(
-        '"http-01"', '"http-01"\npath = "/srv"', 7, "solvers.web.path", "unknown", "listen"
-    ),
-    "a listener that listens nowhere": Case(
-        '"http-01"', '"http-01"\nlisten = []', 7, "solvers.web.listen", "nowhere", "address"
-    ),
-    "a listener at a name": Case(
-        '"http-01"', '"http-01"\nlisten = ["web:80"]', 7, "solvers.web.listen[0]", "no IP address",
-        "192.0.2.1",
-    ),
-    "an unknown hook": Case(
-        '"nginx"', '"ngnix"', 8, "terminators.edge.hook", "no hook 'ngnix'", "'nginx'"
-    ),
-    "a hook by a relative path": Case(
-        '"nginx"', '"hooks/mine"', 8, "terminators.edge.hook", "relative", "from / on"
-    ),
-    "a hook that is not there": Case(
-        '"nginx"', '"/no/such"', 8, "terminators.edge.hook", "no file", "create"
-    ),
-    "a hook that is not executable": Case(
-        '"nginx"', '"/etc/passwd"', 8, "terminators.edge.hook", "not executable", "chmod"
-    ),
-    "a setting with a bad name": Case(
-        '"nginx"', '"nginx"\nsettings = { "pid file" = "/run" }', 9,
-        'terminators.edge.settings."pid file"', "right form", "underscores",
-    ),
-    "no names": Case(NAMES, "names = []", 10, f"{WWW}.names", "at least 1", "at least one"),
-    "names left out": Case(NAMES, "", 9, f"{WWW}.names", "missing", "DNS names"),
-    "too many names": Case(
-        NAMES, f"names = {[f'n{i}.example.org' for i in range(101)]}", 10, f"{WWW}.names",
-        "at most 100", "several",
-    ),
-    "a name that is none": Case(
-        "www.example.org", "www_.example.org", 10, f"{WWW}.names[0]", "neither a DNS name",
-        "*.example.org",
-    ),
-    "a name that stands twice": Case(
-        NAMES, 'names = ["a.example.org",\n "A.example.org"]', 11, f"{WWW}.names[1]", "twice",
-        "remove one",
-    ),
-    "a wildcard with http-01": Case(
-        "www.example.org", "*.example.org", 10, f"{WWW}.names", "wildcard", "one by one"
-    ),
-    "a dangling authority": Case(
-        NAMES, f'{NAMES}\nauthority = "cb"', 11, f"{WWW}.authority", "no authority 'cb'",
-        "known here: ca",
-    ),
-    "a dangling solver": Case(
-        NAMES, f'{NAMES}\nsolver = "wep"', 11, f"{WWW}.solver", "no solver 'wep'", "'web'"
-    ),
-    "a dangling terminator": Case(
-        '["edge"]', '["edgy"]', 11, f"{WWW}.terminators[0]", "no terminator 'edgy'", "'edge'"
-    ),
-    "a dangling default": Case(
-        "[certificates.www]", '[defaults]\nsolver = "wep"\n[certificates.www]', 10,
-        "defaults.solver", "no solver 'wep'", "'web'",
-    ),
-    "an endpoint's port": Case(
-        NAMES, f'{NAMES}\nendpoints = ["a.example.org:99999"]', 11, f"{WWW}.endpoints[0]",
-        "no port", "65535",
-    ),
-    "an endpoint's terminator": Case(
-        NAMES, f'{NAMES}\nendpoints = [{{ host = "a.example.org", terminator = "x" }}]', 11,
-        f"{WWW}.endpoints[0].terminator", "no terminator of this", "edge",
-    ),
-    "an endpoint's address": Case(
-        NAMES, f'{NAMES}\nendpoints = [{{ host = "a.example.org", addresses = ["b"] }}]', 11,
-        f"{WWW}.endpoints[0].addresses[0]", "no IP address", "192.0.2.1",
-    ),
-    "an endpoint that is a wildcard": Case(
-        NAMES, f'{NAMES}\nendpoints = ["*.example.org"]', 11, f"{WWW}.endpoints[0]",
-        "cannot be looked at", "one host",
-    ),
-    "an unknown key type": Case(
-        NAMES, f'{NAMES}\nkey_type = "rsa-1024"', 11, f"{WWW}.key_type", "'rsa-1024'", "rsa-2048"
-    ),
-    "a copy that opens its key": Case(
-        NAMES, f'{NAMES}\ncopies = [{{ path = "/x", kind = "combined", mode = "0644" }}]', 11,
-        f"{WWW}.copies[0].mode", "opens a private key", "0640",
-    ),
-    "a copy of the key alone": Case(
-        NAMES, f'{NAMES}\ncopies = [{{ path = "/x", kind = "combined", key = "/y" }}]', 11,
-        f"{WWW}.copies[0].key", "paths of their own", "combined",
-    ),
-    "a group that is not there": Case(
-        NAMES, f'{NAMES}\ngroup = "nobody-has-this"', 11, f"{WWW}.group", "does not exist", "create"
-    ),
-    "a threshold that is none": Case(
-        NAMES, f'{NAMES}\nrenew_before = "150%"', 11, f"{WWW}.renew_before", "no share", "99%"
-    ),
-    "a name for a certificate that is none": Case(
-        "[certificates.www]", '[certificates."../www"]', 9, 'certificates."../www"',
-        "cannot be a name", "letters",
-    ),
-    "a section that is no table": Case(
-        "[settings]", "defaults = 3\n[settings]", 1, "defaults", "no table", "[defaults]"
-    ),
-    "an included file that is not there": Case(
-        "[settings]", 'include = ["more.toml"]\n[settings]', 1, "include[0]", "no file", "conf.d"
-    ),
-    "a certificate that stands twice": Case(
-        "[certificates.www]", '[certificates.www]\nnames = ["a.b"]\n[certificates.www]', 11, "",
-        "not TOML", "syntax",
-    ),
-    "a syntax error": Case("[settings]", "[settings", 1, "", "not TOML", "syntax"),
-}  # fmt: skip
+COPIES = """\
+copies = [
+  { kind = "combind", mode = "0644" },
+  { path = "/x", kind = "combined", group = "nobody-has-this" },
+]
+"""
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -224,11 +33,8 @@ def test_a_fault_names_line_key_what_is_wrong_and_what_would_be_right(
     case: Case, faults: Faults
 ) -> None:
     assert case.old in RIGHT
-    found = faults(RIGHT.replace(case.old, case.new, 1))
-    assert len(found) >= 1, "nothing was found"
-    assert case.key in [fault.key for fault in found]
-    one = next(fault for fault in found if fault.key == case.key)
-    assert one.line == case.line, str(one)
+    (one,) = faults(case.text)
+    assert (one.key, one.line) == (case.key, case.line), str(one)
     assert case.what in one.what
     assert case.remedy in one.remedy
     assert one.file.name == "everleaf.toml"
@@ -248,6 +54,114 @@ def test_all_faults_are_reported_together_and_in_order(faults: Faults) -> None:
         "terminators.edge.hook",
         "certificates.www.solver",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        (
+            NAMES,
+            'names = []\nsolver = "wep"\nauthority = "cb"\ngrace = 3',
+            [f"{WWW}.names", f"{WWW}.solver", f"{WWW}.authority", f"{WWW}.grace"],
+        ),
+        (
+            NAMES,
+            'names = [3, "www_.example.org"]',
+            [f"{WWW}.names[0]", f"{WWW}.names[1]"],
+        ),
+        (
+            NAMES,
+            f"{NAMES}\n{ENDPOINTS}",
+            [
+                f"{WWW}.endpoints[0]",
+                f"{WWW}.endpoints[1].host",
+                f"{WWW}.endpoints[1].prot",
+                f"{WWW}.endpoints[1].terminator",
+                f"{WWW}.endpoints[2].addresses[0]",
+            ],
+        ),
+        (
+            NAMES,
+            f"{NAMES}\n{COPIES}",
+            [
+                f"{WWW}.copies[0].kind",
+                f"{WWW}.copies[0].mode",
+                f"{WWW}.copies[0].path",
+                f"{WWW}.copies[1].group",
+            ],
+        ),
+        (
+            'hook = "nginx"',
+            'timeout = "0s"\nper_certificate = 1',
+            [
+                "terminators.edge.hook",
+                "terminators.edge.per_certificate",
+                "terminators.edge.timeout",
+            ],
+        ),
+        (
+            'type = "http-01"',
+            'type = "rfc2136"\nserver = "x"\nnameservers = ["y", "192.0.2.1", "z"]\ntimeout = "2d"',
+            [
+                "solvers.web.key",
+                "solvers.web.nameservers[0]",
+                "solvers.web.nameservers[2]",
+                "solvers.web.server",
+                "solvers.web.timeout",
+            ],
+        ),
+        (
+            "[solvers.web]",
+            'external_account = { kid = 1 }\ncontact = [1, "x"]\nproxy = "x"\n[solvers.web]',
+            [
+                "authorities.ca.contact[0]",
+                "authorities.ca.contact[1]",
+                "authorities.ca.external_account.hmac_key",
+                "authorities.ca.external_account.kid",
+                "authorities.ca.proxy",
+            ],
+        ),
+    ],
+    ids=["names", "items of names", "endpoints", "copies", "terminator", "solver", "authority"],
+)
+def test_no_fault_hides_another_and_none_is_told_twice(
+    old: str, new: str, keys: list[str], faults: Faults
+) -> None:
+    assert sorted(fault.key for fault in faults(RIGHT.replace(old, new, 1))) == sorted(keys)
+
+
+def test_certificates_for_trust_are_read_as_openssl_reads_them(
+    faults: Faults, tmp_path: Path
+) -> None:
+    good = files("everleaf.config").joinpath("roots", "letsencrypt-staging.pem").read_text("ascii")
+    path = tmp_path / "trust.pem"
+    text = RIGHT.replace("[solvers.web]", f'trust_file = "{path}"\n[solvers.web]')
+    begin, end = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
+    path.write_text(good, "ascii")
+    assert faults(text) == ()
+    for bad in (f"{begin}garbage\n{end}", f"{good}{begin}AAAA\n{end}", good[:600]):
+        path.write_text(bad, "ascii")
+        (one,) = faults(text)
+        assert one.key == "authorities.ca.trust_file"
+        assert str(path) in one.what
+
+
+def test_what_may_not_be_reached_is_a_fault_of_its_key(tmp_path: Path) -> None:
+    with open_folder() as outside:
+        hidden = outside / "hidden"
+        hidden.mkdir()
+        hidden.joinpath("hook").touch(0o755)
+        text = RIGHT.replace('"nginx"', f'"{hidden}/hook"')
+        text = text.replace('"http-01"', f'"webroot"\npath = "{hidden}/www"')
+        path = outside / "everleaf.toml"
+        path.write_text(text.replace("STATE", str(tmp_path)), "utf-8")
+        hidden.chmod(0)
+        with suppress(ConfigError):
+            load(path)  # so that all is imported
+        with unprivileged(), pytest.raises(ConfigError) as caught:
+            load(path)
+    told = [(fault.key, "Permission denied" in fault.what) for fault in caught.value.faults]
+    assert told == [("solvers.web.path", True), ("terminators.edge.hook", True)]
 
 
 @pytest.mark.parametrize(

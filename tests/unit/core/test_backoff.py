@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from everleaf.core.backoff import HOURLY, MORE, Attempts, next_attempt
+from everleaf.core.backoff import (
+    HOURLY,
+    LONGEST_HOLD,
+    MORE,
+    Attempts,
+    bounded,
+    holds,
+    later,
+    next_attempt,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -54,3 +63,18 @@ def test_far_from_the_end_nothing_changes() -> None:
 def test_an_attempt_is_never_sooner_than_a_minute_and_after_the_end_as_usual() -> None:
     assert wait(9, NOW + MINUTE) >= MINUTE
     assert wait(9, NOW - DAY) == wait(9)
+
+
+def test_the_later_of_two_times_is_waited_for_and_an_absurd_one_masks_none() -> None:
+    assert later(None, NOW) == NOW
+    assert later(NOW + DAY, NOW) == NOW + DAY
+    assert later(NOW, NOW + DAY) == NOW + DAY
+    assert later(NOW + 365 * DAY, NOW) == NOW
+
+
+def test_nobody_is_waited_for_longer_than_the_longest_hold() -> None:
+    assert bounded(NOW + DAY, NOW) == NOW + DAY
+    longest = bounded(NOW + 365 * DAY, NOW)
+    assert longest == NOW + LONGEST_HOLD
+    assert holds(longest, NOW)
+    assert not holds(NOW + 365 * DAY, NOW)

@@ -1,12 +1,13 @@
 """Counting against what an authority publishes, and planning within it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
 from everleaf.core.identifiers import parse
-from everleaf.core.limits import Claim, Entry, Kind, Limit, allot, room, turn
+from everleaf.core.limits import Claim, Entry, Kind, Limit, allot, room, spare_renewals, turn
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -91,3 +92,9 @@ def test_no_span_ever_holds_more_than_the_limit_nor_is_a_bucket_ever_empty(seed:
         refilled = level + (at - before) / ORDERS.span * ORDERS.count
         level, before = min(ORDERS.count, refilled) - 1, at
         assert level > -1e-6
+
+
+def test_renewals_are_spared_unless_one_of_the_limits_says_otherwise() -> None:
+    assert spare_renewals([])
+    assert spare_renewals([ORDERS, FAILURES])
+    assert not spare_renewals([ORDERS, replace(CERTIFICATES, renewals=True)])

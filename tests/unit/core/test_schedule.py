@@ -8,7 +8,7 @@ import pytest
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import parse
 from everleaf.core.schedule import Decision, Moment, Reason, decide, times, urgency
-from everleaf.core.wanted import Usage, EMERGENCY, KeyType, RenewBefore, Wanted
+from everleaf.core.wanted import EMERGENCY, KeyType, RenewBefore, Usage, Wanted
 from everleaf.core.window import Renewal, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,6 +34,7 @@ def window(selected: datetime, last_good: datetime, cert_id: str = "a.b") -> Ren
         next_poll=last_good,
         window=Window(selected - HOUR, selected + HOUR),
         selected=selected,
+        told_at=last_good,
         last_good=last_good,
         explanation_url="https://ca.example/why",
     )
@@ -118,6 +119,12 @@ def test_a_window_that_was_over_when_it_was_told_is_that_of_a_revoked_certificat
     assert at(late, renewal=window(START + 61 * DAY, late)).reason is Reason.ARI
 
 
+def test_a_window_that_passes_while_nothing_can_be_ordered_stays_what_it_was() -> None:
+    first = window(START + 40 * DAY, START + DAY)
+    later = replace(first, last_good=START + 50 * DAY)
+    assert at(START + 50 * DAY, renewal=later).reason is Reason.ARI
+
+
 @pytest.mark.rule("ARI-8")
 def test_a_selected_time_before_the_next_run_is_due_now() -> None:
     soon = window(START + 2 * HOUR, START)
@@ -172,7 +179,7 @@ def test_a_window_of_another_certificate_counts_for_nothing() -> None:
         (EMERGENCY, 4.5 * DAY),
         (RenewBefore(share=0.2), 18 * DAY),
         (RenewBefore(span=2 * DAY), 2 * DAY),
-        (RenewBefore(share=0.5), 30 * DAY),  # never before the fallback
+        (RenewBefore(share=0.5), 45 * DAY),
     ],
 )
 def test_the_emergency_threshold_is_the_operators(emergency: RenewBefore, left: timedelta) -> None:
@@ -193,6 +200,25 @@ def test_an_emergency_leaves_time_for_three_more_runs() -> None:
     short = version(6 * DAY)
     assert short.earliest_end - times(short, WANTED, 6 * HOUR).emergency == 18 * HOUR
     assert short.earliest_end - times(short, WANTED, DAY).emergency == 1.5 * DAY
+
+
+@pytest.mark.rule("ARI-17")
+@pytest.mark.parametrize(
+    ("before", "emergency", "wake", "left"),
+    [
+        (RenewBefore(span=HOUR), EMERGENCY, HOUR, 4.5 * DAY),
+        (RenewBefore(share=0.01), RenewBefore(span=10 * DAY), HOUR, 10 * DAY),
+        (RenewBefore(span=HOUR), RenewBefore(span=HOUR), DAY, 3 * DAY),
+        (RenewBefore(span=HOUR), RenewBefore(span=HOUR), 30 * DAY, 15 * DAY),
+    ],
+)
+def test_a_short_threshold_of_the_operators_moves_to_the_emergency_and_not_the_other_way_round(
+    before: RenewBefore, emergency: RenewBefore, wake: timedelta, left: timedelta
+) -> None:
+    found = times(version(), replace(WANTED, renew_before=before, emergency=emergency), wake)
+    assert found.end - found.emergency == left
+    assert found.fallback == found.emergency
+    assert "emergency" in found.rule
 
 
 @pytest.mark.parametrize(

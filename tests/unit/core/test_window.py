@@ -1,6 +1,7 @@
 """Renewal information: what an answer comes to, and when to ask again (RFC 9773)."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from everleaf.core.certificate import cert_id
 from everleaf.core.window import (
+    TRIES,
     LongTermFailure,
     NotOffered,
     Renewal,
@@ -17,6 +19,7 @@ from everleaf.core.window import (
     Window,
     after_poll,
     poll_due,
+    within_life,
 )
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -75,6 +78,32 @@ def test_a_window_that_ends_before_it_starts_is_no_answer(length: timedelta) -> 
     assert after.next_poll == NOW + DAY + timedelta(hours=6)
 
 
+def test_when_a_window_was_told_first_stays_as_long_as_it_does() -> None:
+    first = known()
+    again = after_poll(first, "a.b", good(), NOW + DAY, 0.9)
+    assert (first.told_at, again.told_at, again.last_good) == (NOW, NOW, NOW + DAY)
+    old = replace(first, told_at=None)  # as an older everleaf wrote it
+    assert after_poll(old, "a.b", good(), NOW + DAY, 0.9).told_at == NOW
+    moved = good(None, Window(NOW + DAY, NOW + 2 * DAY))
+    assert after_poll(again, "a.b", moved, NOW + 2 * DAY, 0.9).told_at == NOW + 2 * DAY
+
+
+def test_a_window_that_outlives_the_certificate_is_cut_at_its_end() -> None:
+    end = NOW + 61 * DAY
+    cut = within_life(good(), end)
+    assert isinstance(cut, Suggestion)
+    assert (cut.window, cut.explanation_url) == (Window(WINDOW.start, end), good().explanation_url)
+    assert within_life(good(), WINDOW.end) == good()
+    temporary = TemporaryFailure(why="503")
+    assert within_life(temporary, NOW) == temporary
+
+
+@pytest.mark.rule("ARI-4")
+@pytest.mark.parametrize("end", [WINDOW.start, WINDOW.start - DAY])
+def test_of_a_window_after_the_certificates_end_nothing_is_left(end: datetime) -> None:
+    assert isinstance(within_life(good(), end), LongTermFailure)
+
+
 @pytest.mark.rule("ARI-5")
 def test_the_explanation_is_kept() -> None:
     assert known().explanation_url == "https://ca.example/why"
@@ -100,15 +129,34 @@ def test_retry_after_is_held_between_a_minute_and_a_day(
 
 @pytest.mark.rule("ARI-12")
 def test_temporary_failures_are_tried_again_later_each_time_and_keep_the_window() -> None:
-    state, waits = known(), []
+    state, minutes = known(), []
     for _ in range(12):
         state = after_poll(state, "a.b", TemporaryFailure(why="503"), NOW, 0.5)
-        waits.append(state.next_poll - NOW)
-    assert waits[0] == timedelta(minutes=1)
-    assert waits == sorted(waits)
-    assert waits[-1] == timedelta(hours=6)
+        minutes.append((state.next_poll - NOW) / timedelta(minutes=1))
+    assert minutes[:TRIES] == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert minutes[TRIES:] == [360] * 4, "its tries are exhausted: as a long-term failure"
     assert (state.window, state.selected, state.last_good) == (WINDOW, NOW + 61 * DAY, NOW)
     assert after_poll(state, "a.b", good(), NOW, 0.5).failures == 0
+
+
+@pytest.mark.rule("ARI-12")
+@pytest.mark.parametrize(
+    ("failures", "asked", "minutes"), [(0, 10, 10), (5, 10, 32), (3, 0, 8), (0, 9999, 1440)]
+)
+def test_back_off_takes_priority_over_a_retry_after(
+    failures: int, asked: int, minutes: int
+) -> None:
+    busy = TemporaryFailure(why="503", retry_at=NOW + timedelta(minutes=asked))
+    after = after_poll(replace(known(), failures=failures), "a.b", busy, NOW, 0.5)
+    assert after.next_poll == NOW + timedelta(minutes=minutes)
+
+
+@pytest.mark.rule("ARI-12")
+def test_who_was_not_asked_since_nobody_answers_waits_and_has_not_failed() -> None:
+    before = replace(known(), failures=2)
+    unsent = TemporaryFailure(why="silent", general=True, sent=False)
+    after = after_poll(before, "a.b", unsent, NOW + DAY, 0.5)
+    assert after == replace(before, next_poll=NOW + DAY + timedelta(minutes=4), trouble="silent")
 
 
 @pytest.mark.rule("ARI-13")
@@ -133,10 +181,10 @@ def test_it_is_asked_right_after_issuance_and_not_before_retry_after() -> None:
     assert not poll_due(known(), None, NOW), "no authority key identifier, no CertID"
 
 
-def test_by_hand_it_is_asked_at_once_and_never_twice_within_a_minute() -> None:
-    assert poll_due(known(), "a.b", NOW, by_hand=True)
-    for answer in (good(), TemporaryFailure(why="x"), LongTermFailure(why="x")):
-        asked = after_poll(known(), "a.b", answer, NOW, 0.5, by_hand=True)
+def test_by_hand_it_is_asked_at_once_and_never_within_a_minute_of_another_time() -> None:
+    assert poll_due(known(), "a.b", NOW, by_hand=True), "right after issuance"
+    for answer in (good(), TemporaryFailure(why="x"), LongTermFailure(why="x"), NotOffered()):
+        asked = after_poll(known(), "a.b", answer, NOW, 0.5)
         assert not poll_due(asked, "a.b", NOW + timedelta(seconds=59), by_hand=True)
         assert poll_due(asked, "a.b", NOW + timedelta(minutes=1), by_hand=True)
 

@@ -20,7 +20,11 @@ def test_a_chain_is_found_by_the_common_name_of_its_topmost_issuer() -> None:
     assert not leads_to(CHAIN, "Roo", ())
 
 
-@pytest.mark.parametrize("written", [DIGEST, DIGEST.upper(), ":".join([DIGEST[:2], DIGEST[2:]])])
+@pytest.mark.parametrize(
+    "written",
+    [DIGEST, DIGEST.upper(), ":".join([DIGEST[:2], DIGEST[2:]])],
+    ids=["bare", "capitals", "colons"],
+)
 def test_a_chain_is_found_by_the_fingerprint_of_a_trusted_root(written: str) -> None:
     assert leads_to(CHAIN, written, [der(ROOT)])
     assert not leads_to(CHAIN, written, [])

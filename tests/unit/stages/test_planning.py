@@ -1,6 +1,8 @@
 """Who comes first, what waits for a limit, and what a wrong clock stops."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +149,37 @@ def test_orders_whose_answers_were_lost_are_counted_too(bench: Bench) -> None:
     assert sum(one.kind is Kind.ORDERS for one in bench.store.counted(bench.ca.url)) == 3
 
 
+def test_an_authority_that_counts_renewals_too_is_planned_for_as_it_says(bench: Bench) -> None:
+    names = [f"c{number}" for number in range(5)]
+    for name in names:
+        bench.want(name)
+    bench.run()
+    bench.clock.turn(days=1)
+    bench.published = tuple(replace(one, renewals=True) for one in THREE)
+    revoke(bench, *names)
+    bench.run(poll_now=True)
+    assert sum(bench.versions(name) for name in names) == 5 + 3
+    bench.clock.turn(hours=4)
+    bench.run()
+    assert sum(bench.versions(name) for name in names) == 10
+
+
+def test_a_retry_after_of_a_year_masks_no_later_one(bench: Bench) -> None:
+    bench.want("a")
+    now = bench.clock.now()
+    far = refusal("rateLimited", 429, retry_at=now + timedelta(days=365))
+    bench.ca.fail("new_order", far)
+    bench.run()
+    until = bench.store.limited_until(bench.ca.url)
+    assert until is not None
+    assert until - now < timedelta(days=9), "nobody is waited for longer"
+    bench.store.set_limited(bench.ca.url, now + timedelta(days=365))
+    bench.store.set_limited(bench.ca.url, now + 3 * HOUR)
+    assert bench.store.limited_until(bench.ca.url) == now + 3 * HOUR
+    bench.run(force=True)
+    assert bench.ca.calls.count("new_order") == 1
+
+
 @pytest.mark.rule("ACME-5")
 def test_a_limit_of_these_identifiers_alone_stops_nobody_else(bench: Bench) -> None:
     bench.want("a")
@@ -162,6 +195,22 @@ def test_a_limit_of_these_identifiers_alone_stops_nobody_else(bench: Bench) -> N
     bench.clock.turn(hours=2)
     bench.run()
     assert bench.versions("a") == 1
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("days", [400, -400])
+def test_nothing_is_renewed_by_a_clock_that_was_turned_since_the_account_is_known(
+    bench: Bench, days: int, *, force: bool
+) -> None:
+    bench.want("a", "edge")
+    bench.run()
+    bench.ca.restarted()
+    bench.clock.turn(days=days)
+    bench.ca.ahead = timedelta(days=-days)
+    bench.run(force=force)
+    if force or days > 0:
+        assert bench.code("a") == "wrong-clock"
+    assert bench.ca.ordered == 1
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=400), -timedelta(days=400)])
@@ -253,6 +302,20 @@ def test_an_emergency_is_told_once(bench: Bench) -> None:
     assert kinds.index("failing") < kinds.index("emergency")
 
 
+@pytest.mark.rule("ARI-17")
+def test_an_emergency_that_was_renewed_in_the_same_run_is_told_all_the_same(bench: Bench) -> None:
+    bench.want("a")
+    for _ in range(2):
+        bench.run()
+        bench.clock.turn(days=87)  # nobody ran us in between
+        bench.run()
+        bench.run()
+    assert bench.versions("a") == 3
+    told = [one for one in bench.alerts.sent if one.kind.value == "emergency"]
+    assert len(told) == 2
+    assert all("renewed in this run" in one.what for one in told)
+
+
 def test_the_attempts_come_closer_together_towards_the_end(bench: Bench) -> None:
     bench.want("a")
     bench.run()
@@ -285,8 +348,38 @@ def test_the_next_time_that_a_waiting_run_waits_for(bench: Bench) -> None:
     assert bench.versions("a") == 1
     assert report.next_at == renewal.selected
     bench.clock.at = renewal.selected - timedelta(seconds=1)
-    assert bench.run(waits=timedelta(minutes=30)).next_at is None
+    bench.run(waits=timedelta(minutes=30))
     assert bench.versions("a") == 2
+
+
+def test_a_waiting_run_waits_for_the_next_question_and_for_what_is_held_too(bench: Bench) -> None:
+    bench.want("a")
+    bench.run()
+    bench.clock.turn(hours=5)
+    assert bench.run(waits=timedelta(minutes=30)).next_at is None
+    renewal = bench.store.standing("a").renewal
+    assert renewal is not None
+    assert bench.run(waits=2 * HOUR).next_at == renewal.next_poll
+    bench.want("b")
+    bench.ca.fail("new_order", refusal("rejectedIdentifier", 400))
+    report = bench.run(waits=2 * HOUR)
+    assert report.next_at is not None
+    assert timedelta(0) < report.next_at - bench.clock.now() <= timedelta(minutes=2)
+
+
+def test_a_waiting_run_goes_on_where_the_records_of_one_are_damaged(bench: Bench) -> None:
+    for name in "ab":
+        bench.want(name)
+    bench.run()
+    renewal = bench.store.standing("a").renewal
+    assert renewal is not None
+    assert renewal.selected is not None
+    bench.clock.at = renewal.selected - timedelta(minutes=30)
+    live = Path(bench.shelf.live_path("b")).resolve()
+    live.joinpath("version.json").write_text("junk")
+    report = bench.run(waits=HOUR)
+    assert report.failing == ("b",)
+    assert report.next_at == renewal.selected
 
 
 def test_an_order_of_a_challenge_that_is_stuck_is_taken_up_again(bench: Bench) -> None:

@@ -1,16 +1,21 @@
 """When a certificate is ordered, held back, polled about: runs on a clock that the test turns."""
 
-import json
 from datetime import timedelta
 
 import pytest
 
-from everleaf.ca import renewalinfo
-from everleaf.ca.answer import Answer as HttpAnswer
 from everleaf.core.identifiers import parse
+from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Held
-from everleaf.core.window import LongTermFailure, NotOffered, Suggestion, TemporaryFailure, Window
-from everleaf.errors import AuthorityError, Problem
+from everleaf.core.window import (
+    Answer,
+    LongTermFailure,
+    NotOffered,
+    Suggestion,
+    TemporaryFailure,
+    Window,
+)
+from everleaf.errors import AuthorityError, Problem, UnreachableError
 from support.bench import Bench
 
 
@@ -102,50 +107,89 @@ def test_an_authority_that_answers_nothing_never_delays_past_the_fallback(
     assert bench.versions("a") == 2
 
 
-def window(start: str, end: str) -> dict[str, object]:
-    return {"suggestedWindow": {"start": start, "end": end}}
-
-
-GOOD = "2026-04-20T00:00:00Z"
-MALFORMED: list[object] = [
-    b"", b"no JSON", b"<html>maintenance</html>", b"null", b"true", b"17", b'"text"', b"[]", b"{}",
-    b"\xff\xfe", b'{"suggestedWindow":', {"suggestedWindow": None}, {"suggestedWindow": []},
-    {"suggestedWindow": "soon"}, {"suggestedWindow": {}}, {"suggestedWindow": {"start": GOOD}},
-    window(GOOD, GOOD), window("2026-04-22T00:00:00Z", GOOD), window("2026-04-20", "2026-04-22"),
-    window("2026-04-20T00:00:00", "2026-04-22T00:00:00"), window(GOOD, "9999-12-31T23:59:59Z"),
-    window("9999-12-30T00:00:00Z", "9999-12-31T00:00:00Z"), window("99999-01-01T00:00:00Z", GOOD),
-    window("2026-13-45T00:00:00Z", "2026-14-01T00:00:00Z"), window("tomorrow", "next week"),
-    {"suggestedWindow": {"start": 1776643200, "end": 10**400}},
-    {"suggestedWindow": {"start": 1e308, "end": -1}},
-    {"suggestedwindow": {"start": GOOD, "end": "2026-04-22T00:00:00Z"}},
-]  # fmt: skip
+def suggest(bench: Bench, name: str, window: Window) -> None:
+    """Let the authority answer this for the newest version."""
+    newest = bench.shelf.holding(bench.wanted[name]).newest
+    assert newest is not None
+    bench.ca.windows[str(newest.cert_id)] = Suggestion(window=window)
 
 
 @pytest.mark.rule("ARI-4")
-@pytest.mark.rule("ARI-13")
-@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
-def test_malformed_renewal_information_is_told_once_and_never_delays(
-    body: object, bench: Bench
+@pytest.mark.rule("ARI-17")
+def test_a_window_that_outlives_the_certificate_holds_as_far_as_the_certificate_does(
+    bench: Bench,
 ) -> None:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     bench.want("a", "edge")
     bench.run()
     newest = bench.shelf.holding(bench.wanted["a"]).newest
     assert newest is not None
-    bench.clock.turn(days=1)
-    said = renewalinfo.parse(
-        HttpAnswer(url="https://ca.test/ari", status=200, body=raw), bench.clock.now()
-    )
-    bench.ca.windows[str(newest.cert_id)] = said
-    for _ in range(61):
+    start = newest.not_after - timedelta(days=40)
+    suggest(bench, "a", Window(start, start.replace(year=9999)))
+    bench.clock.turn(days=2)
+    bench.run()
+    known = bench.store.standing("a").renewal
+    assert known is not None
+    assert known.trouble == ""
+    assert known.selected == newest.not_after - timedelta(days=20), "the dice say: half of it"
+    for _ in range(70):
         bench.clock.turn(days=1)
         bench.run()
-        if bench.versions("a") == 2:
-            break
-    assert bench.clock.now() <= newest.not_after - timedelta(days=28)
-    told = [line[0] for line in bench.events.lines if line[1] == "renewal information"]
-    assert told.count("warning") == 1
-    assert bench.store.standing("a").troubles == {}
+    assert bench.versions("a") == 2
+
+
+def test_an_authority_that_hurries_lets_no_short_certificate_expire(bench: Bench) -> None:
+    class Hurry(dict[str, Answer]):
+        def __contains__(self, _: object) -> bool:
+            return True
+
+        def __getitem__(self, _: str) -> Answer:
+            past = bench.clock.now() - timedelta(days=2)
+            return Suggestion(window=Window(past, past + timedelta(hours=1)))
+
+    bench.ca.windows = Hurry()
+    bench.ca.lifetime = timedelta(hours=20)
+    bench.want("a", "edge")
+    for _ in range(2 * 24 * 5):
+        bench.run()
+        newest = bench.shelf.holding(bench.wanted["a"]).newest
+        assert newest is not None
+        assert newest.not_after > bench.clock.now()
+        bench.clock.turn(minutes=30)
+    assert 20 < bench.ca.issued < 40, "every four hours, so that four more attempts would follow"
+
+
+def test_why_an_order_was_due_is_told_also_by_the_run_that_resumes_it(bench: Bench) -> None:
+    bench.want("a", "edge")
+    bench.ca.offers_renewal_info = False
+    bench.run()
+    bench.clock.turn(days=61)
+    bench.ca.fail("new_order", UnreachableError("lost", where="ca"), times=3)
+    bench.run()
+    bench.clock.turn(hours=1)
+    bench.run()
+    reasons = [one.detail["reason"] for one in bench.store.history("a") if one.stage == "order"]
+    assert reasons == ["missing", "fallback", "fallback"]
+
+
+def test_an_order_that_is_not_due_any_more_is_resumed_and_tells_why_it_was(bench: Bench) -> None:
+    bench.want("a", "edge")
+    bench.run()
+    bench.ca.fail("new_order", UnreachableError("lost", where="ca"), times=3)
+    bench.run(force=True)
+    bench.clock.turn(hours=1)
+    bench.run()
+    last = [one for one in bench.store.history("a") if one.stage == "order"][-1]
+    assert last.detail["reason"] == "resumed"
+    assert "forced, asked for by hand" in last.detail["because"]
+
+
+def test_what_is_held_says_what_it_is(bench: Bench) -> None:
+    bench.want("a", "edge")
+    bench.ca.fail("new_order", refusal("rejectedIdentifier", 400, None, bench))
+    bench.run()
+    look = bench.pipeline().look("a", Stage.ORDER)
+    assert isinstance(look, Held)
+    assert look.code == "missing"
 
 
 @pytest.mark.rule("ARI-14")

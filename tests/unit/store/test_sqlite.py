@@ -10,7 +10,8 @@ import pytest
 
 from everleaf.core.standing import Standing
 from everleaf.errors import MachineError, OperatorError
-from everleaf.store.sqlite import SCHEMA, SqliteStore
+from everleaf.store.database import SCHEMA
+from everleaf.store.sqlite import SqliteStore
 
 
 def filled(folder: Path) -> Path:
@@ -78,3 +79,33 @@ def test_an_empty_file_of_a_run_killed_at_its_birth_is_made_whole(tmp_path: Path
         SqliteStore(tmp_path, reading=True).names()
     filled(tmp_path)
     assert SqliteStore(tmp_path, reading=True).names() == ("www",)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("at", "yesterday"), ("at", 7), ("detail", "{"), ("detail", "[]")]
+)
+def test_a_damaged_row_of_the_history_is_named(tmp_path: Path, column: str, value: object) -> None:
+    row = {"at": "2026-03-01T12:00:00+00:00", "detail": "{}", column: value}
+    path = filled(tmp_path)
+    with sqlite3.connect(path) as one:
+        one.execute(
+            "INSERT INTO history (at, certificate, stage, what, detail)"
+            " VALUES (:at, 'www', 'order', 'done', :detail)",
+            row,
+        )
+    one.close()
+    with pytest.raises(MachineError, match="row 1 of the history") as caught:
+        SqliteStore(tmp_path).history()
+    assert (caught.value.fault.code, caught.value.fault.where) == ("damaged-state", str(path))
+
+
+def test_other_damaged_rows_are_no_tracebacks(tmp_path: Path) -> None:
+    with sqlite3.connect(filled(tmp_path)) as one:
+        one.execute("INSERT INTO attempts VALUES ('a', 'many', 'x', NULL)")
+        one.execute("INSERT INTO limits VALUES ('a', 'soon')")
+        one.execute("INSERT INTO ledger VALUES ('a', 'gifts', '', 'x')")
+    one.close()
+    store = SqliteStore(tmp_path)
+    for call in (store.attempts, store.limited_until, store.counted):
+        with pytest.raises(MachineError, match="not what everleaf wrote"):
+            call("a")

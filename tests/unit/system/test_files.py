@@ -101,6 +101,44 @@ def test_a_folder_has_its_mode_and_its_parents_may_be_passed(tmp_path: Path) -> 
     assert mode(path) == 0o750
 
 
+def test_a_file_in_place_of_a_folder_is_told_of_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    tmp_path.joinpath("a").write_bytes(b"mine")
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        with pytest.raises(OperatorError, match="Not a directory"):
+            files.folder(path, 0o700)
+    assert names(tmp_path) == ["a"]
+    assert tmp_path.joinpath("a").read_bytes() == b"mine"
+
+
+def test_a_folder_that_another_made_meanwhile_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    true = Path.rename
+
+    def late(self: Path, target: Path) -> Path:
+        target.mkdir()
+        target.joinpath("theirs").touch()
+        return true(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    files.folder(path, 0o700)
+    assert names(tmp_path) == ["a"]
+    assert names(path) == ["theirs"]
+
+
+def test_whether_anything_is_there_is_not_guessed(tmp_path: Path) -> None:
+    tmp_path.joinpath("file").touch()
+    tmp_path.joinpath("link").symlink_to("nowhere")
+    assert [files.is_there(tmp_path / one) for one in ("file", "link", "none", "none/x")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    with pytest.raises(OperatorError, match="Not a directory"):
+        files.is_there(tmp_path / "file" / "x")
+    with pytest.raises(OperatorError, match="too long"):
+        files.is_there(tmp_path / ("x" * 300))
+
+
 def test_a_link_changes_as_one(tmp_path: Path) -> None:
     link = tmp_path / "live"
     for target in ("versions/1", "versions/2"):
@@ -144,6 +182,8 @@ def test_a_discarded_folder_is_gone_as_one_with_what_was_left_before(tmp_path: P
         (errno.EACCES, OperatorError, "not-permitted"),
         (errno.EROFS, OperatorError, "not-permitted"),
         (errno.ENOENT, OperatorError, "no-such-file"),
+        (errno.ENOTDIR, OperatorError, "wrong-place"),
+        (errno.ENAMETOOLONG, OperatorError, "wrong-place"),
         (errno.ENOSPC, MachineError, "disk-full"),
         (errno.EDQUOT, MachineError, "disk-full"),
         (errno.EIO, MachineError, "disk"),
