@@ -1,21 +1,23 @@
 """All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Stage
-from everleaf.core.outcome import Due, Idle, Outcome
+from everleaf.core.outcome import Due, Failed, Idle, Outcome
 from everleaf.core.schedule import urgency
 from everleaf.errors import EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Pipeline, failure
 from everleaf.polling import look_at_clocks, poll, to_ask
 from everleaf.report import Report
 from everleaf.stages import reload
+from everleaf.stages.withdraw import withdraw, withdrawal
 from everleaf.telling import Teller
 
 R = TypeVar("R")
@@ -45,6 +47,7 @@ class Orchestrator:
         stopped, active = "", list(names)
         try:
             self._sweep()
+            self._unpin(names)
             active = self._active(names)
             self._carry(active)
             self._poll(self._read(active), by_hand=False)
@@ -212,6 +215,42 @@ class Orchestrator:
         if due:
             self._together(due)
         self._confirm(names)
+        # Whoever waited for a canary that is confirmed now.
+        followers = [
+            job
+            for job in self._read(names)
+            if job.wanted.canary and isinstance(reload.look(job), Due)
+        ]
+        if followers:
+            self._together(followers)
+            self._confirm([job.name for job in followers])
+        self._withdraw(names)
+
+    def _withdraw(self, names: Sequence[str]) -> None:
+        """Take back what could not be confirmed, where the policy says so; the usual way back."""
+        faults: dict[str, Fault] = {}
+        for job in self._read(names):
+            rejection = withdrawal(job)
+            if rejection is not None:
+                faults[job.name] = withdraw(job, rejection, self.pipeline.tools)
+        if faults:
+            self._together(self._read(list(faults)))
+            self._confirm(list(faults))
+        for name, fault in faults.items():
+            self._each(name, partial(self._failed, fault))
+
+    def _failed(self, fault: Fault, name: str) -> None:
+        self.pipeline.record(name, Stage.RELOAD, Failed(fault))
+
+    def _unpin(self, names: Sequence[str]) -> None:
+        """By hand what was pinned by hand is let go."""
+        for name in names if self.pipeline.force else ():
+            self._each(
+                name,
+                lambda one: self.pipeline.tools.store.change(
+                    one, lambda known: replace(known, pin=None)
+                ),
+            )
 
     def _together(self, jobs: Sequence[Job]) -> None:
         pipeline = self.pipeline

@@ -161,6 +161,10 @@ class Store(Protocol):
         """Remove standing and history of `name`."""
         ...
 
+    def rename(self, old: str, new: str) -> None:
+        """Let standing and history of `old` be those of `new`, which had none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
@@ -262,6 +266,10 @@ class Shelf(Protocol):
 
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name` under the state directory."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Let all that is on disk for `old` be that of `new`; killed in between, do it again."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from everleaf.core.certificate import Version
 from everleaf.core.job import Holding, Pending
@@ -157,6 +158,15 @@ class MemoryShelf:
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted({*self._desks, *self.rejected, *self._versions}))
+
+    def rename(self, old: str, new: str) -> None:
+        self.disk.write(f"rename {old} to {new}")
+        rooms: tuple[dict[str, Any], ...] = (
+            self._desks, self.rejected, self._versions, self._live,
+        )  # fmt: skip
+        for room in rooms:
+            if old in room and new not in room:
+                room[new] = room.pop(old)
 
     def forget(self, name: str) -> None:
         self.disk.write(f"forget {name}")

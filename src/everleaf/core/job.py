@@ -8,7 +8,7 @@ from everleaf.core.certificate import Version
 from everleaf.core.identifiers import Identifier, key_of
 from everleaf.core.limits import Claim, Limit, Turn
 from everleaf.core.outcome import Held
-from everleaf.core.schedule import Decision, Moment, decide
+from everleaf.core.schedule import Decision, Moment, decide, times
 from everleaf.core.standing import Rejection, Standing
 from everleaf.core.wanted import Wanted
 
@@ -231,6 +231,9 @@ class Job:
 
     def candidate(self) -> Version | None:
         """The version that should be live: the newest valid one that is not kept back."""
+        pinned = self.pinned()
+        if pinned is not None:
+            return pinned
         refused = {one.version for one in self.refused()}
         usable = [
             one
@@ -239,13 +242,47 @@ class Job:
         ]
         return usable[-1] if usable else self.holding.live_version
 
+    def pinned(self) -> Version | None:
+        """The version that was made live by hand, while it may be."""
+        pin = self.standing.pin
+        version = self.holding.version(pin.version) if pin and not self.force else None
+        return version if version is not None and version.is_usable(self.now) else None
+
+    def is_in_danger(self) -> bool:
+        """Whether what is live is nothing that may be served much longer."""
+        live = self.holding.live_version
+        if live is None or not live.is_usable(self.now):
+            return True
+        return self.now >= times(live, self.wanted, self.wake).emergency
+
+    def is_confirmed(self, terminator: str, version: str) -> bool:
+        """Whether every endpoint of this terminator was seen with this version."""
+        own = [one for one in self.wanted.endpoints if one.terminator == terminator]
+        return all(self._is_seen(str(one), version) for one in own if not one.optional)
+
+    def _is_seen(self, endpoint: str, version: str) -> bool:
+        looks = [
+            one
+            for one in self.standing.observations
+            if one.endpoint == endpoint and one.version == version
+        ]
+        return bool(looks) and not any(one.sight.is_failing for one in looks)
+
+    def awaits_canary(self, terminator: str, version: str) -> bool:
+        """Whether another terminator is to take `version`, and to be seen with it, first."""
+        canary = self.wanted.canary
+        if not canary or terminator == canary:
+            return False
+        taken = self.standing.took(canary).version == version
+        return not (taken and self.is_confirmed(canary, version))
+
     def _still_refused(self, rejection: Rejection) -> bool:
         live = self.holding.live_version
         over = live is not None and live.earliest_end <= self.now
         return (
             not self.force
             and not over
-            and rejection.hook == dict(self.hooks).get(rejection.terminator)
+            and rejection.hook == dict(self.hooks).get(rejection.terminator, "")
             and rejection.deployment == self.wanted.deployment
         )
 

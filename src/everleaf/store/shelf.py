@@ -217,6 +217,15 @@ class DiskShelf:
                 found |= {place.name for place in places if not place.name.startswith(".")}
         return tuple(sorted(found))
 
+    def rename(self, old: str, new: str) -> None:
+        """Let all that is on disk for `old` be that of `new`; one rename for each room."""
+        for room in ("pending", "rejected", "certificates"):  # what others read comes last
+            there, here = self._layout.root / room / old, self._layout.root / room / new
+            with files.told(there):
+                if there.is_dir() and not here.exists():
+                    there.rename(here)
+                    files.sync(here.parent)
+
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name`."""
         for room in _ROOMS:

@@ -16,7 +16,7 @@ from everleaf.core.job import Holding, Job
 from everleaf.core.lifecycle import TABLE, End, Stage, Step, follows, picture
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Waiting
 from everleaf.core.standing import Rejection, Standing, Told, after, cleared
-from everleaf.core.wanted import Usage, Copy, CopyKind, KeyType, Wanted
+from everleaf.core.wanted import Copy, CopyKind, KeyType, Usage, Wanted
 from everleaf.errors import Actor, Fault
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

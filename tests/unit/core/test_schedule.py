@@ -8,7 +8,7 @@ import pytest
 from everleaf.core.certificate import Version
 from everleaf.core.identifiers import parse
 from everleaf.core.schedule import Decision, Moment, Reason, decide, times, urgency
-from everleaf.core.wanted import Usage, EMERGENCY, KeyType, RenewBefore, Wanted
+from everleaf.core.wanted import EMERGENCY, KeyType, RenewBefore, Usage, Wanted
 from everleaf.core.window import Renewal, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

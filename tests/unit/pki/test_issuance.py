@@ -1,0 +1,60 @@
+"""A new certificate beside its predecessor, and as browsers see it."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+
+from everleaf.pki.issuance import calendar, pinned, renewed, transparency
+from everleaf.pki.keys import public_bytes
+from support.forge import DAY, Plan, authority, key
+
+
+def life(start: str, days: float) -> x509.Certificate:
+    begin = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    return Plan(start=begin, end=begin + timedelta(days=days) - timedelta(seconds=1)).make()
+
+
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [("2026-03-14", 398), ("2026-03-15", 200), ("2027-03-14", 200), ("2027-03-15", 100),
+     ("2029-03-14", 100), ("2029-03-15", 47), ("2020-01-01", 825)],
+)  # fmt: skip
+def test_as_long_as_the_calendar_allows_is_no_objection_and_a_second_more_is(
+    start: str, days: int
+) -> None:
+    assert list(calendar(life(start, days))) == []
+    longer = list(calendar(life(start, days + 1 / 86400)))
+    if start < "2020-09-01":
+        assert longer == []
+    else:
+        assert f"may live for {days}" in longer[0]
+
+
+def test_the_predecessors_serial_is_an_objection() -> None:
+    before = Plan(serial=7).make()
+    (said,) = renewed(Plan(serial=7, key=key(11)).make(), before, reuse_key=False)
+    assert "serial number" in said
+
+
+def test_the_predecessors_key_is_an_objection_unless_it_was_to_be_reused() -> None:
+    before, after = Plan().make(), Plan().make()
+    (said,) = renewed(after, before, reuse_key=False)
+    assert "key of its predecessor" in said
+    assert list(renewed(after, before, reuse_key=True)) == []
+    assert list(renewed(Plan(key=key(12)).make(), before, reuse_key=False)) == []
+    assert list(renewed(after, None, reuse_key=False)) == []
+
+
+def test_a_certificate_without_timestamps_is_refused_by_browsers() -> None:
+    (said,) = transparency(Plan(end=Plan().end + DAY).make())
+    assert "no signed certificate timestamps" in said
+
+
+def test_pins_that_the_chain_does_not_hold_are_told() -> None:
+    chain = [Plan().make(), authority()]
+    own = hashlib.sha256(public_bytes(chain[1].public_key())).hexdigest()
+    assert pinned(chain, frozenset({own})) == ""
+    assert pinned(chain, frozenset()) == ""
+    assert "pinned" in pinned(chain, frozenset({"00" * 32}))
