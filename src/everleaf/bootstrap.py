@@ -211,6 +211,10 @@ class Workshop:
             tools["clock"] = self.clock
         return registry.build(one.kind, name, **one.options, **tools)
 
+    def is_public(self, authority: str) -> bool:
+        """Whether browsers have to take what this authority issues."""
+        return self._settings.authorities[authority].public
+
     def rehearsed(self, name: str) -> Rehearsed:
         """What the last rehearsal of this certificate came to, or why none can tell."""
         one = self._settings.certificates[name]

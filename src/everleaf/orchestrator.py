@@ -1,20 +1,20 @@
 """All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from everleaf.core.identifiers import key_of
 from everleaf.core.job import Job
-from everleaf.core.lifecycle import End, Stage
-from everleaf.core.outcome import Due, Idle, Outcome
+from everleaf.core.lifecycle import Stage
+from everleaf.core.outcome import Idle
 from everleaf.core.schedule import urgency
+from everleaf.deployment import Deployment
 from everleaf.errors import EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Pipeline, failure
 from everleaf.polling import Polls, Question, look_at_clocks, questions
 from everleaf.report import Report
-from everleaf.stages import reload
 from everleaf.telling import Teller
 
 R = TypeVar("R")
@@ -43,15 +43,18 @@ class Orchestrator:
     _active: dict[str, None] = field(default_factory=dict)  # in the order in which they came
     _awaited: dict[str, datetime] = field(default_factory=dict)  # when their time comes
     _polls: Polls = field(init=False)
+    _deployment: Deployment = field(init=False)
 
     def __post_init__(self) -> None:
         self._polls = Polls(self.pipeline.tools, self.pipeline.most_skew)
+        self._deployment = Deployment(self.pipeline, self._each)
 
     def run(self, names: Sequence[str]) -> Report:
         """Do what is due for `names`, and tell who is to be told."""
         stopped = ""
         try:
             self._sweep()
+            self._unpin(names)
             self._rounds(names)
             self._poll(questions(self._read(list(self._active)), by_hand=False))
         except EndOfTimeError as error:
@@ -182,7 +185,7 @@ class Orchestrator:
         self._arrived = [name for group in groups if group not in busy for name in group]
         if busy:
             self._prepare(busy)
-        self._deploy(self._arrived)
+        self._deployment.deploy(self._arrived)
 
     def _prepare(self, busy: Sequence[tuple[str, ...]]) -> None:
         """All groups side by side; a batch closes when each has come, or `batch_wait` is over.
@@ -201,7 +204,7 @@ class Orchestrator:
             if not early and over and over >= self.batch_wait.total_seconds():
                 early = True
                 batch, self._arrived = self._arrived, []
-                self._deploy(batch)
+                self._deployment.deploy(batch)
 
     def _prepare_late(self) -> None:
         """Those whose time came while others are at work are not held up by them."""
@@ -239,52 +242,15 @@ class Orchestrator:
         # A trouble is taken back, and a hold told of, by walking there.
         return bool(unwell & set(_PREPARING)) or any(not isinstance(one, Idle) for one in looks)
 
-    def _deploy(self, names: Sequence[str]) -> None:
-        """One batch: reload together, then confirm each."""
-        due = []
-        for name in names:
-            job = self._each(name, self._to_reload)
-            if job is not None:
-                due.append(job)
-            else:
-                self._each(name, lambda one: self.pipeline.walk(one, Stage.RELOAD, Stage.CONFIRM))
-        if due:
-            self._together(due)
-        self._confirm(names)
-
-    def _to_reload(self, name: str) -> Job | None:
-        job = self.pipeline.read(name)
-        return job if isinstance(reload.look(job), Due) else None
-
-    def _together(self, jobs: Sequence[Job]) -> None:
-        pipeline = self.pipeline
-        for job in jobs:
-            pipeline.tools.events.progress(job.name, Stage.RELOAD.value, "deploying")
-        outcomes: dict[str, Outcome]
-        try:
-            outcomes = reload.together(jobs, pipeline.tools)
-        except EndOfTimeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug in a batch does not stop the others
-            failed = failure(error, pipeline.tools, jobs[0].name, Stage.RELOAD)
-            outcomes = dict.fromkeys((job.name for job in jobs), failed)
-        for job in jobs:
-            self._each(job.name, lambda name: pipeline.record(name, Stage.RELOAD, outcomes[name]))
-
-    def _confirm(self, names: Sequence[str]) -> None:
-        def confirm(name: str) -> None:
-            self._each(name, lambda one: self.pipeline.walk(one, Stage.CONFIRM, End.STOP))
-
-        due = []
-        for name in names:
-            look = self._each(name, lambda one: self.pipeline.look(one, Stage.CONFIRM))
-            if isinstance(look, Due):
-                due.append(name)
-            else:
-                confirm(name)
-        if due:
-            for _ in self.pipeline.tools.executor.each(confirm, due):
-                pass
+    def _unpin(self, names: Sequence[str]) -> None:
+        """By hand what was pinned by hand is let go."""
+        for name in names if self.pipeline.force else ():
+            self._each(
+                name,
+                lambda one: self.pipeline.tools.store.change(
+                    one, lambda known: replace(known, pin=None)
+                ),
+            )
 
 
 def by_urgency(jobs: Sequence[Job]) -> list[Job]:

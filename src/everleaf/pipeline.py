@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from everleaf.core.alerting import Emergency
 from everleaf.core.identifiers import key_of
-from everleaf.core.job import Job, Venue, attempts_key
+from everleaf.core.job import Job
 from everleaf.core.lifecycle import End, Next, Stage, follows
 from everleaf.core.limits import Turn, allot
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.rehearsed import Rehearsed
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Standing, after, cleared
+from everleaf.core.venue import Venue, attempts_key
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.polling import next_question

@@ -161,6 +161,10 @@ class Store(Protocol):
         """Remove standing and history of `name`."""
         ...
 
+    def rename(self, old: str, new: str) -> None:
+        """Let standing and history of `old` be those of `new`, which had none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
@@ -252,6 +256,10 @@ class Shelf(Protocol):
         """The path of the `live` link."""
         ...
 
+    def lineage_path(self, name: str) -> str:
+        """The path of another link to it, whose last part is the certificate's name."""
+        ...
+
     def sweep(self) -> None:
         """Remove what a killed run left half removed; only under the lock."""
         ...
@@ -262,6 +270,10 @@ class Shelf(Protocol):
 
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name` under the state directory."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Let all that is on disk for `old` be that of `new`; killed in between, do it again."""
         ...
 
 
@@ -528,10 +540,11 @@ class Solver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """One certificate as a hook is told of it."""
+    """One certificate as a hook is told of it. `lineage` is `live` under the certificate's name."""
 
     certificate: str
     live: str
+    lineage: str
     copies: tuple[str, ...]
     identifiers: tuple[Identifier, ...]
 

@@ -140,6 +140,7 @@ class Rehearsal:
         return Changed(
             certificate=name,
             live=self._live.live_path(name),
+            lineage=self._live.lineage_path(name),
             copies=tuple(str(copy.path) for copy in wanted.copies),
             identifiers=wanted.identifiers,
         )

@@ -239,3 +239,33 @@ def test_certificates_do_not_meet(shelf: Shelf) -> None:
     assert shelf.holding(other) == Holding()
     assert shelf.names() == ("www",)
     assert ids(shelf) == ["v1"]
+
+
+def test_a_certificate_under_another_name_keeps_its_versions_and_its_order(shelf: Shelf) -> None:
+    filled(shelf, 2)
+    shelf.switch(WANTED, ids(shelf)[-1])
+    shelf.begin(WANTED.name, pending(), b"key")
+    before = shelf.holding(WANTED)
+    shelf.rename(WANTED.name, "new")
+    other = replace(WANTED, name="new")
+    assert shelf.holding(other) == before
+    assert shelf.holding(WANTED).versions == ()
+    assert shelf.pending_key("new") == b"key"
+    shelf.rename(WANTED.name, "new")
+    assert shelf.holding(other) == before
+
+
+def test_a_trial_leaves_nothing(shelf: Shelf) -> None:
+    before = shelf.names()
+    shelf.attempt(WANTED, version(1), Material(leaf=b"leaf", chain=b"chain", key=b"key"))
+    assert shelf.names() == before
+    assert shelf.holding(WANTED).versions == ()
+
+
+def test_what_is_told_of_a_version_may_be_amended(shelf: Shelf) -> None:
+    filled(shelf, 1)
+    (one,) = shelf.holding(WANTED).versions
+    shelf.amend(WANTED.name, replace(one, revoked_at=NOW))
+    (after,) = shelf.holding(WANTED).versions
+    assert after == replace(one, revoked_at=NOW)
+    assert shelf.material(WANTED.name, one.id).leaf

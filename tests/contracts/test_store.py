@@ -218,3 +218,17 @@ def test_changes_side_by_side_are_all_kept(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: store.change("www", one_more), range(64)))
     assert store.standing("www").took("nginx").attempts.failures == 64
+
+
+def test_a_certificate_under_another_name_keeps_standing_and_history(
+    store: Store, reopen: Open
+) -> None:
+    store.record("old", Stage.ORDER, Failed(FAULT), NOW)
+    store.rename("old", "new")
+    again = reopen()
+    assert again.names() == ("new",)
+    assert again.standing("new").name == "new"
+    assert again.standing("new").is_failing
+    assert [one.certificate for one in again.history()] == ["new"]
+    again.rename("old", "new")
+    assert again.standing("new").is_failing

@@ -16,9 +16,19 @@ from everleaf.system.clock import SystemClock
 from fakes.edges import Edges
 from support.loopback import until
 
-ONE = Changed(certificate="www", live="/s/www/live", copies=("/c",), identifiers=(parse("a.test"),))
+ONE = Changed(
+    certificate="www",
+    live="/s/www/live",
+    lineage="/s/live/www",
+    copies=("/c",),
+    identifiers=(parse("a.test"),),
+)
 TWO = Changed(
-    certificate="mail", live="/s/mail/live", copies=(), identifiers=(parse("b.test"), parse("::1"))
+    certificate="mail",
+    live="/s/mail/live",
+    lineage="/s/live/mail",
+    copies=(),
+    identifiers=(parse("b.test"), parse("::1")),
 )
 
 
@@ -153,7 +163,7 @@ def test_certbots_hooks_are_called_for_each_certificate(tmp_path: Path) -> None:
     known = hooked(script(tmp_path / "hook", text), per_certificate=True)
     assert known.check("edge", [ONE, TWO]).not_mine
     assert known.reload("edge", [ONE, TWO]).ok
-    assert out.read_text().splitlines() == ["0|/s/www/live|a.test", "0|/s/mail/live|b.test ::1"]
+    assert out.read_text().splitlines() == ["0|/s/live/www|a.test", "0|/s/live/mail|b.test ::1"]
 
 
 def test_one_failing_certificate_of_several_fails_the_reload(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from everleaf.core.certificate import Version
 from everleaf.core.job import Holding, Pending
@@ -160,6 +161,9 @@ class MemoryShelf:
     def live_path(self, name: str) -> str:
         return f"/memory/certificates/{name}/live"
 
+    def lineage_path(self, name: str) -> str:
+        return f"/memory/live/{name}"
+
     def live(self, name: str) -> Material | None:
         """What a server finds at the live path."""
         version_id = self._live.get(name)
@@ -170,6 +174,15 @@ class MemoryShelf:
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted({*self._desks, *self.rejected, *self._versions}))
+
+    def rename(self, old: str, new: str) -> None:
+        self.disk.write(f"rename {old} to {new}")
+        rooms: tuple[dict[str, Any], ...] = (
+            self._desks, self.rejected, self._versions, self._live,
+        )  # fmt: skip
+        for room in rooms:
+            if old in room and new not in room:
+                room[new] = room.pop(old)
 
     def forget(self, name: str) -> None:
         self.disk.write(f"forget {name}")

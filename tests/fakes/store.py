@@ -1,7 +1,7 @@
 """A store in memory: the same promise as SQLite's, without a disk."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
@@ -102,6 +102,16 @@ class MemoryStore:
     def history(self, name: str | None = None, limit: int = 200) -> tuple[Event, ...]:
         found = [one for one in self._history if name in (None, one.certificate)]
         return tuple(found[-limit:])
+
+    def rename(self, old: str, new: str) -> None:
+        with self._mutex:
+            self.disk.write(f"rename {old} to {new}")
+            if old in self._standings:
+                self._standings[new] = replace(self._standings.pop(old), name=new)
+            self._history = [
+                replace(one, certificate=new) if one.certificate == old else one
+                for one in self._history
+            ]
 
     def forget(self, name: str) -> None:
         with self._mutex:

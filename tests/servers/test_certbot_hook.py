@@ -57,6 +57,7 @@ def changed(live: Live, *names: str) -> Changed:
     return Changed(
         certificate=live.directory.name,
         live=str(live.path),
+        lineage=str(live.path),
         copies=(),
         identifiers=tuple(map(parse, names)),
     )

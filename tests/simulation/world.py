@@ -159,6 +159,10 @@ class World:
         del authority
         return MemoryAccounts()
 
+    def is_public(self, authority: str) -> bool:
+        del authority
+        return False
+
     def rehearsed(self, name: str) -> Rehearsed:
         del name
         return Rehearsed()

@@ -86,6 +86,10 @@ class Bench:
         del authority
         return MemoryAccounts(self.terms)
 
+    def is_public(self, authority: str) -> bool:
+        del authority
+        return False
+
     def rehearsed(self, name: str) -> Rehearsed:
         return self.rehearsals.get(name, Rehearsed())
 

@@ -68,6 +68,7 @@ class Plan:
     serial: int | None = None
     authority_key: bool = True
     public: Any = None
+    more: tuple[x509.ExtensionType, ...] = ()
 
     def make(self) -> x509.Certificate:
         public = self.public or self.key.public_key()
@@ -93,6 +94,8 @@ class Plan:
             builder = builder.add_extension(x509.ExtendedKeyUsage(self.usages), critical=False)
         if self.key_usage:
             builder = builder.add_extension(self.key_usage, critical=True)
+        for extension in self.more:
+            builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.signer, self.digest)
 
 

@@ -41,6 +41,34 @@ NINES = "9" * 5000
 LONG = f"/{'x' * 300}"
 
 CASES = {
+    "a canary that is no terminator": Case(
+        NAMES, f'{NAMES}\ncanary = "egde"', 11, f"{WWW}.canary", "no terminator", "'edge'"
+    ),
+    "hours that are none": Case(
+        NAMES, f'{NAMES}\nquiet_hours = "9-17"', 11, f"{WWW}.quiet_hours", "no hours", "09:00-17:00"
+    ),
+    "hours in no zone": Case(
+        NAMES, f'{NAMES}\nquiet_hours = "09:00-17:00 Mars/One"', 11, f"{WWW}.quiet_hours",
+        "no time zone Mars/One", "IANA",
+    ),
+    "a pin that is no digest": Case(
+        NAMES, f'{NAMES}\npins = ["abc"]', 11, f"{WWW}.pins[0]", "no SHA-256", "64"
+    ),
+    "a policy that is not known": Case(
+        NAMES, f'{NAMES}\non_unconfirmed = "panic"', 11, f"{WWW}.on_unconfirmed", "'panic'",
+        "rollback",
+    ),
+    "a solver's secret that is nowhere": Case(
+        '"http-01"', '"rfc2136"\nkey = { file = "/no/such/key" }', 7, "solvers.web.key.file",
+        "/no/such/key", "may read",
+    ),
+    "a solver's secret that is in two places": Case(
+        '"http-01"', '"rfc2136"\nkey = { file = "/x", env = "X" }', 7, "solvers.web.key",
+        "exclude each other", "file",
+    ),
+    "a program of a solver that is not there": Case(
+        '"http-01"', '"exec"\nhook = "/no/such"', 7, "solvers.web.hook", "/no/such", "create"
+    ),
     "an unknown section": Case("[settings]", "[setings]", 1, "setings", "unknown key", "settings"),
     "an unknown key": Case(
         NAMES, f'{NAMES}\nkeytype = "rsa-2048"', 11, f"{WWW}.keytype", "unknown key", "key_type"

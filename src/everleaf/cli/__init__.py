@@ -29,6 +29,8 @@ _COMMANDS = {
     "revoke": "Have a certificate revoked; it is then due at once.",
     "account": "Show or change our account at an authority.",
     "records": "The DNS records that dns-persist-01 needs, to be set once.",
+    "rollback": "An earlier version live again, and kept so.",
+    "rename": "A certificate under another name, its lineage kept.",
     "forget": "Remove a certificate that is no longer configured.",
     "respond": "Answer http-01 for other machines, from a directory that they share.",
     "config": "Check, describe or begin the configuration.",

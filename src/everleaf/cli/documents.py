@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from everleaf.core.job import Job, Venue
+from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.schedule import times
 from everleaf.core.standing import Observation
+from everleaf.core.venue import Venue
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
 from everleaf.ports import AccountFacts, Event

@@ -19,6 +19,7 @@ class Known:
             failed validations of one name); limits that need a list of public suffixes are left
             to the authority's answer.
         binding: whether accounts are bound to an outside one (RFC 8555, section 7.3.4).
+        public: whether browsers have to take what it issues.
         source: where this is published.
     """
 
@@ -28,6 +29,7 @@ class Known:
     roots: str | None = None
     limits: tuple[Limit, ...] = ()
     binding: bool = False
+    public: bool = True
 
 
 _HOUR, _WEEK = timedelta(hours=1), timedelta(days=7)
@@ -56,6 +58,7 @@ KNOWN: dict[str, Known] = {
         staging="letsencrypt-staging",
         roots="letsencrypt-staging.pem",
         limits=_STAGING,
+        public=False,
         source="https://letsencrypt.org/docs/staging-environment/",
     ),
     "google": Known(
@@ -68,6 +71,7 @@ KNOWN: dict[str, Known] = {
         directory="https://dv.acme-v02.test-api.pki.goog/directory",
         staging="google-staging",
         binding=True,
+        public=False,
         source="https://cloud.google.com/certificate-manager/docs/public-ca-tutorial",
     ),
     "zerossl": Known(

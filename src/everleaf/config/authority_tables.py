@@ -75,6 +75,7 @@ class _Authority:
             limits=self._limits(known),
             external_account=self._external(),
             proxy=self._proxy(),
+            public=known is not None and known.public and table.trust_file is None,
         )
 
     def _add(self, field: str, what: str, remedy: str) -> None:

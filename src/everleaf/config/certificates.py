@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 from everleaf.config import schema
 from everleaf.config.common import Names, Said, said
 from everleaf.config.endpoints import endpoints
-from everleaf.config.faults import BadValueError, Key
+from everleaf.config.faults import BadValueError, Key, meant, shown
 from everleaf.config.places import absolute, content
 from everleaf.config.report import Report
 from everleaf.core.challenges import can
 from everleaf.core.identifiers import Identifier, parse
-from everleaf.core.wanted import EMERGENCY, KeyType, PreferredChain, Preflight, Usage, Wanted
+from everleaf.core.wanted import (
+    EMERGENCY,
+    KeyType,
+    PreferredChain,
+    Preflight,
+    Unconfirmed,
+    Usage,
+    Wanted,
+)
 from everleaf.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -71,6 +79,10 @@ def build(name: str, table: schema.CertificateTable, known: Known, report: Repor
         preflight=both.preflight or Preflight.WARN,
         rehearse=both.rehearse_first or False,
         terminators=terminators,
+        canary=one.canary(both, terminators),
+        quiet=both.quiet,
+        on_unconfirmed=both.on_unconfirmed or Unconfirmed.KEEP,
+        pins=both.pins or frozenset(),
         endpoints=endpoints(
             table,
             (*one.key, "endpoints"),
@@ -102,6 +114,14 @@ class _Certificate:
     table: schema.CertificateTable
     known: Known
     report: Report
+
+    def canary(self, both: Said, terminators: tuple[str, ...]) -> str:
+        """One of its own terminators."""
+        name = both.canary or ""
+        if name and name not in terminators:
+            what = f"{shown(name)} is no terminator of this certificate"
+            self.report.add((*self.key, "canary"), what, meant(name, terminators))
+        return name
 
     def request(self) -> "Requested | None":
         """The operator's own request."""

@@ -12,8 +12,17 @@ from everleaf.config.building import DAY, span
 from everleaf.config.faults import BadValueError, Key, meant, shown
 from everleaf.config.places import absolute
 from everleaf.config.report import Report
-from everleaf.config.values import LONGEST, duration, key_mode, share
-from everleaf.core.wanted import Copy, CopyKind, KeyType, Preflight, RenewBefore, Usage
+from everleaf.config.values import LONGEST, digest, duration, hours, key_mode, share
+from everleaf.core.quiet import QuietHours
+from everleaf.core.wanted import (
+    Copy,
+    CopyKind,
+    KeyType,
+    Preflight,
+    RenewBefore,
+    Unconfirmed,
+    Usage,
+)
 
 T = TypeVar("T")
 _HOUR = timedelta(hours=1)
@@ -43,6 +52,10 @@ class Said:
     preferred_chain_required: bool | None = None
     preflight: Preflight | None = None
     rehearse_first: bool | None = None
+    canary: str | None = None
+    quiet: QuietHours | None = None
+    on_unconfirmed: Unconfirmed | None = None
+    pins: frozenset[str] | None = None
     copies: tuple[Copy, ...] | None = None
     group: str | None = None
     keep_versions: int | None = None
@@ -77,6 +90,10 @@ def said(table: schema.CertificateDefaults, key: Key, names: Names, report: Repo
         preferred_chain_required=table.preferred_chain_required,
         preflight=Preflight(table.preflight) if table.preflight else None,
         rehearse_first=table.rehearse_first,
+        canary=table.canary,
+        quiet=one.quiet_hours(),
+        on_unconfirmed=Unconfirmed(table.on_unconfirmed) if table.on_unconfirmed else None,
+        pins=one.pins(),
         copies=one.copies(),
         group=None if table.group is None else one.group(table.group),
         keep_versions=table.keep_versions,
@@ -144,6 +161,26 @@ class _Table:
                 remedy = "create it, or name another"
                 self.report.add(key, f"{shown(name)} does not exist on this machine", remedy)
         return name
+
+    def quiet_hours(self) -> QuietHours | None:
+        if self.table.quiet_hours is None:
+            return None
+        try:
+            return hours(self.table.quiet_hours)
+        except BadValueError as error:
+            self.report.take((*self.key, "quiet_hours"), error)
+            return None
+
+    def pins(self) -> frozenset[str] | None:
+        if self.table.pins is None:
+            return None
+        found = set()
+        for place, text in enumerate(self.table.pins):
+            try:
+                found.add(digest(text))
+            except BadValueError as error:
+                self.report.take((*self.key, "pins", place), error)
+        return frozenset(found)
 
     def span(self, field: str, text: str | None, most: timedelta = LONGEST) -> timedelta | None:
         return None if text is None else span(text, (*self.key, field), self.report, most=most)

@@ -169,6 +169,19 @@ class CertificateDefaults(Table):
     preferred_chain_required: bool | None = Field(
         default=None, description="Install none where no chain matches; else the default one."
     )
+    canary: str | None = Field(
+        default=None, description="The terminator that is reloaded and confirmed before the others."
+    )
+    quiet_hours: str | None = Field(
+        default=None,
+        description='No terminator is reloaded then: "09:00-17:00", a time zone may follow.',
+    )
+    on_unconfirmed: Literal["keep", "rollback", "rollback-if-worse"] | None = Field(
+        default=None, description="What becomes of a version that could not be confirmed; keep."
+    )
+    pins: list[str] | None = Field(
+        default=None, description="SHA-256 of keys; a chain with none of them is warned of."
+    )
     preflight: Literal["off", "warn", "stop"] | None = Field(
         default=None, description="What a look before an order does that foretells a failure; warn."
     )

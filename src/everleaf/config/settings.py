@@ -26,6 +26,7 @@ class AuthoritySettings:
     Attributes:
         staging: the authority at which a rehearsal takes place.
         proxy: None: the environment's; empty: none at all.
+        public: browsers have to take what it issues.
     """
 
     name: str
@@ -38,6 +39,7 @@ class AuthoritySettings:
     limits: tuple[Limit, ...] = ()
     external_account: ExternalAccount | None = None
     proxy: str | None = field(default=None, repr=False)
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

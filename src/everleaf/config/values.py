@@ -2,12 +2,15 @@
 
 import ipaddress
 import re
-from datetime import timedelta
+from datetime import UTC, time, timedelta, tzinfo
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from everleaf.config.faults import BadValueError, shown
+from everleaf.core.quiet import QuietHours
 
 LONGEST = timedelta(days=3650)
+_LOCAL = Path("/etc/localtime")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
 _DIGITS = 9  # more than any number here has
@@ -149,3 +152,47 @@ def address(text: str) -> str:
         raise BadValueError(
             f"{shown(text)} is no IP address", "write an address such as 192.0.2.1 or 2001:db8::1"
         ) from None
+
+
+def hours(text: str) -> QuietHours:
+    """Hours of every day, as in `09:00-17:00`, in this machine's time zone or the one that follows.
+
+    Raises:
+        BadValueError: they are none, or nobody knows the zone.
+    """
+    remedy = 'write "09:00-17:00" or "22:00-06:00 Europe/Berlin"'
+    found = re.fullmatch(r"(\d\d:\d\d)\s*-\s*(\d\d:\d\d)(?:\s+(\S+))?", text.strip(), re.ASCII)
+    try:
+        times = [time.fromisoformat(one) for one in found.groups()[:2]] if found else []
+    except ValueError:
+        times = []
+    if found is None or not times or times[0] == times[1]:
+        raise BadValueError(f"{text!r} are no hours of a day", remedy)
+    return QuietHours(start=times[0], end=times[1], zone=_zone(found[3]))
+
+
+def _zone(name: str | None) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        if name is not None:
+            return ZoneInfo(name)
+        with _LOCAL.open("rb") as file:
+            return ZoneInfo.from_file(file, key="local")
+    except FileNotFoundError:
+        return UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        where = name or _LOCAL
+        raise BadValueError(f"there is no time zone {where}", "name one of IANA's") from error
+
+
+def digest(text: str) -> str:
+    """A SHA-256 in hexadecimal digits, colons allowed.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    bare = text.replace(":", "").strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", bare):
+        raise BadValueError(f"{text!r} is no SHA-256", "write its 64 hexadecimal digits")
+    return bare

@@ -1,15 +1,16 @@
 """All that a look may look at: what is wanted, where it stands, what is on disk, and the time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from everleaf.core.backoff import Attempts, holds, next_attempt
+from everleaf.core.backoff import holds, next_attempt
 from everleaf.core.certificate import Version
-from everleaf.core.identifiers import Identifier, key_of
-from everleaf.core.limits import Claim, Limit, Turn, spare_renewals
+from everleaf.core.identifiers import Identifier
+from everleaf.core.limits import Claim, spare_renewals
 from everleaf.core.outcome import Held
-from everleaf.core.schedule import Decision, Moment, decide
+from everleaf.core.schedule import Decision, Moment, Reason, decide, times
 from everleaf.core.standing import Rejection, Standing
+from everleaf.core.venue import Venue, attempts_key
 from everleaf.core.wanted import Wanted
 
 
@@ -87,28 +88,6 @@ class Holding:
     def live_version(self) -> Version | None:
         """The version in use."""
         return self.version(self.live)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Venue:
-    """One authority at which a certificate may be ordered, as this machine knows it.
-
-    Attributes:
-        account: what limits are kept for: our account's URL, or the authority's name before that.
-        attempts: failures there for this set of identifiers (RFC 9773, section 4.2).
-        limited_until: the `Retry-After` of a 429 for this account.
-        limits: what the authority publishes, and we count.
-        turn: when an order of ours is within these limits.
-        blocked_by: another certificate with an order under way there for the same identifiers.
-    """
-
-    authority: str
-    account: str = ""
-    attempts: Attempts = field(default_factory=Attempts)
-    limited_until: datetime | None = None
-    limits: tuple[Limit, ...] = ()
-    turn: Turn | None = None
-    blocked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +176,11 @@ class Job:
                 force=self.force,
             )
             newest, renewal = self.holding.newest, self.standing.renewal
-            self._decided.append(decide(newest, self.wanted, renewal, moment))
+            found = decide(newest, self.wanted, renewal, moment)
+            if found.reason is Reason.MISSING and self.holding.damaged:
+                why = f"what was issued lacks {', '.join(self.holding.damaged)}"
+                found = replace(found, why=why)
+            self._decided.append(found)
         return self._decided[0]
 
     def backoff(self, venue: Venue) -> datetime | None:
@@ -244,6 +227,9 @@ class Job:
 
     def candidate(self) -> Version | None:
         """The version that should be live: the newest valid one that is not kept back."""
+        pinned = self.pinned()
+        if pinned is not None:
+            return pinned
         refused = {one.version for one in self.refused()}
         usable = [
             one
@@ -252,17 +238,46 @@ class Job:
         ]
         return usable[-1] if usable else self.holding.live_version
 
+    def pinned(self) -> Version | None:
+        """The version that was made live by hand, while it may be."""
+        pin = self.standing.pin
+        version = self.holding.version(pin.version) if pin and not self.force else None
+        return version if version is not None and version.is_usable(self.now) else None
+
+    def is_in_danger(self) -> bool:
+        """Whether what is live is nothing that may be served much longer."""
+        live = self.holding.live_version
+        if live is None or not live.is_usable(self.now):
+            return True
+        return self.now >= times(live, self.wanted, self.wake).emergency
+
+    def is_confirmed(self, terminator: str, version: str) -> bool:
+        """Whether every endpoint of this terminator was seen with this version."""
+        own = [one for one in self.wanted.endpoints if one.terminator == terminator]
+        return all(self._is_seen(str(one), version) for one in own if not one.optional)
+
+    def _is_seen(self, endpoint: str, version: str) -> bool:
+        looks = [
+            one
+            for one in self.standing.observations
+            if one.endpoint == endpoint and one.version == version
+        ]
+        return bool(looks) and not any(one.sight.is_failing for one in looks)
+
+    def awaits_canary(self, terminator: str, version: str) -> bool:
+        """Whether another terminator is to take `version`, and to be seen with it, first."""
+        canary = self.wanted.canary
+        if not canary or terminator == canary:
+            return False
+        taken = self.standing.took(canary).version == version
+        return not (taken and self.is_confirmed(canary, version))
+
     def _still_refused(self, rejection: Rejection) -> bool:
         live = self.holding.live_version
         over = live is not None and live.earliest_end <= self.now
         return (
             not self.force
             and not over
-            and rejection.hook == dict(self.hooks).get(rejection.terminator)
+            and rejection.hook == dict(self.hooks).get(rejection.terminator, "")
             and rejection.deployment == self.wanted.deployment
         )
-
-
-def attempts_key(identifiers: tuple[Identifier, ...], authority: str) -> str:
-    """What failures are counted for: a set of identifiers, at one authority."""
-    return f"{key_of(identifiers)}@{authority}"

@@ -95,7 +95,8 @@ class Taken:
 class Rejection:
     """A version that made a terminator's own test fail.
 
-    Kept back until the hook (`hook`: its digest) or the deployment (a fingerprint) changes.
+    Kept back until the hook (`hook`: its digest) or the deployment (a fingerprint) changes. With
+    no terminator: it could not be confirmed, and was rolled back.
     """
 
     version: str
@@ -104,6 +105,22 @@ class Rejection:
     deployment: str
     words: tuple[str, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A version that was made live by hand, until `--force`."""
+
+    version: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """The version before the settled one, and where it was seen: `endpoint address`."""
+
+    version: str
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +140,8 @@ class Standing:
     Attributes:
         settled: the version that at least one terminator took last, or that was switched to
             where there is none; what a failing check switches back to.
+        previous: what was settled before that, to go back to.
+        pin: what was made live by hand.
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
@@ -134,6 +153,8 @@ class Standing:
     troubles: Mapping[Stage, Trouble] = field(default_factory=dict)
     waiting: Mapping[Stage, datetime] = field(default_factory=dict)
     settled: str | None = None
+    previous: Previous | None = None
+    pin: Pin | None = None
     switched_at: datetime | None = None
     taken: Mapping[str, Taken] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
@@ -168,6 +189,18 @@ class Standing:
             and one.terminator in ("", terminator)
             and (taken.at is None or one.at > taken.at)
         )
+
+    def settle(self, version: str) -> "Standing":
+        """The same with `version` settled; where another one was, it is what one may go back to."""
+        if self.settled in (None, version):
+            return replace(self, settled=version)
+        before = self.settled or ""
+        seen = tuple(
+            f"{one.endpoint} {one.address}"
+            for one in self.observations
+            if one.version == before and one.sight is Sight.CONFIRMED
+        )
+        return replace(self, settled=version, previous=Previous(version=before, seen=seen))
 
     def with_taken(self, terminator: str, taken: Taken) -> "Standing":
         """The same, with this terminator's record."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from everleaf.core.identifiers import Identifier, key_of
+from everleaf.core.quiet import QuietHours
 
 
 class KeyType(StrEnum):
@@ -39,6 +40,14 @@ class Preflight(StrEnum):
     OFF = "off"
     WARN = "warn"
     STOP = "stop"
+
+
+class Unconfirmed(StrEnum):
+    """What becomes of a version that could not be confirmed within its grace."""
+
+    KEEP = "keep"
+    ROLL_BACK = "rollback"
+    IF_WORSE = "rollback-if-worse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,10 @@ class Wanted:
         preferred_chain: None: the authority's default.
         preflight: what becomes of an order that is likely to fail.
         rehearse: a passed rehearsal is the condition of a first order.
+        canary: the terminator that is reloaded, and confirmed, before the others; empty: none.
+        quiet: no terminator is reloaded then, except in danger.
+        on_unconfirmed: what becomes of a version whose edges were not seen serving it.
+        pins: SHA-256 of keys (SubjectPublicKeyInfo); a chain with none of them is warned of.
         endpoints: empty: not confirmed, by choice.
         confirm_every: how old an observation may grow; zero: look at every run.
         grace: how long after a reload an edge may still serve the old certificate.
@@ -139,6 +152,10 @@ class Wanted:
     preflight: Preflight = Preflight.WARN
     rehearse: bool = False
     terminators: tuple[str, ...] = ()
+    canary: str = ""
+    quiet: QuietHours | None = None
+    on_unconfirmed: Unconfirmed = Unconfirmed.KEEP
+    pins: frozenset[str] = frozenset()
     endpoints: tuple[Endpoint, ...] = ()
     copies: tuple[Copy, ...] = ()
     group: str = ""

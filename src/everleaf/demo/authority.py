@@ -75,20 +75,7 @@ def local_authority(
     pebble, challtestsrv = programs
     ports = {name: free_port() for name in ("dir", "management", "http", "tls", "dns", "manage")}
     certificate, key, ca_file = make_listener_certificate(folder)
-    config = {
-        "pebble": {
-            "listenAddress": f"127.0.0.1:{ports['dir']}",
-            "managementListenAddress": f"127.0.0.1:{ports['management']}",
-            "certificate": str(certificate),
-            "privateKey": str(key),
-            "httpPort": ports["http"],
-            "tlsPort": ports["tls"],
-            "ocspResponderURL": "",
-            "externalAccountBindingRequired": False,
-            "profiles": {"default": {"description": "90 days", "validityPeriod": NINETY_DAYS}},
-            **(options or {}),
-        }
-    }
+    config = _configuration(ports, certificate, key, options or {})
     (folder / "pebble.json").write_text(json.dumps(config), encoding="utf-8")
     authority = LocalAuthority(
         directory=f"https://127.0.0.1:{ports['dir']}/dir",
@@ -117,6 +104,25 @@ def local_authority(
         wait_until(lambda: _answers(authority), process, authority.log)
         authority.fetch_roots()
         yield authority
+
+
+def _configuration(
+    ports: Mapping[str, int], certificate: Path, key: Path, more: Mapping[str, object]
+) -> dict[str, object]:
+    return {
+        "pebble": {
+            "listenAddress": f"127.0.0.1:{ports['dir']}",
+            "managementListenAddress": f"127.0.0.1:{ports['management']}",
+            "certificate": str(certificate),
+            "privateKey": str(key),
+            "httpPort": ports["http"],
+            "tlsPort": ports["tls"],
+            "ocspResponderURL": "",
+            "externalAccountBindingRequired": False,
+            "profiles": {"default": {"description": "90 days", "validityPeriod": NINETY_DAYS}},
+            **more,
+        }
+    }
 
 
 @contextmanager

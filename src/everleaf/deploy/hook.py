@@ -113,6 +113,7 @@ def _environment(
         for one in changed
     ]
     path = folder / "changed"
+    path.touch(mode=0o600)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     environment = {
         "PATH": os.environ.get("PATH", _PATH),
@@ -132,4 +133,4 @@ def _environment(
 
 def _certbot(one: Changed) -> dict[str, str]:
     names = " ".join(str(name) for name in one.identifiers)
-    return {"RENEWED_LINEAGE": one.live, "RENEWED_DOMAINS": names}
+    return {"RENEWED_LINEAGE": one.lineage, "RENEWED_DOMAINS": names}

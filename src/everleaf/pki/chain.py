@@ -1,6 +1,6 @@
 """Judging an issued chain: put in order first, then every objection at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,29 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from everleaf.core.identifiers import Identifier
 from everleaf.core.wanted import Usage
-from everleaf.pki import rules
+from everleaf.pki import issuance, rules
+from everleaf.pki.certificates import to_pem
+from everleaf.pki.preferred import leads_to
 from everleaf.pki.trust import issued, untrusted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a new certificate is compared with, beyond what was asked of it.
+
+    Attributes:
+        before: the predecessor's leaf, DER; None: there is none.
+        reuse_key: the key was to be the predecessor's.
+        public: browsers have to take it: calendar and transparency are looked at.
+        root: name or fingerprint to which the chain has to lead; empty: any trusted root.
+        pins: SHA-256 of keys (SubjectPublicKeyInfo), hexadecimal.
+    """
+
+    before: bytes | None = None
+    reuse_key: bool = False
+    public: bool = False
+    root: str = ""
+    pins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +42,12 @@ class Verdict:
     Attributes:
         mended: leaf first, each certificate followed by its issuer, without the root; DER.
         objections: why it must not be installed, one sentence each; empty: it may be.
+        warnings: what somebody should know of all the same.
     """
 
     mended: tuple[bytes, ...]
     objections: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def judge(
@@ -35,12 +58,13 @@ def judge(
     usages: Sequence[Usage] = (Usage.SERVER,),
     roots: Sequence[bytes],
     now: datetime,
+    beside: Beside | None = None,
 ) -> Verdict:
     """Put the chain in order and say everything that speaks against it.
 
     A root is dropped (RFC 8446, section 4.4.2), and so is what belongs to another chain. Not
-    looked at: revocation, name constraints beyond what `cryptography` checks, Certificate
-    Transparency.
+    looked at: revocation, name constraints beyond what `cryptography` checks, signatures of
+    Certificate Transparency logs.
 
     Args:
         chain: as downloaded, DER.
@@ -49,6 +73,7 @@ def judge(
         usages: what it must be for.
         roots: trusted ones, DER; those that cannot be read are left out.
         now: aware.
+        beside: what it is compared with.
     """
     certificates, unreadable = _read(chain)
     if not certificates:
@@ -60,16 +85,31 @@ def judge(
         *rules.names(leaf, identifiers),
         *rules.key(leaf, public_key),
         *rules.usages(leaf, usages),
+        *_compared(leaf, beside or Beside()),
         *(line for one in ordered for line in rules.strength(one)),
         *(line for one in ordered for line in rules.dates(one, now)),
     ]
     anchors, _ = _read(roots)
     server = Usage.SERVER in usages
     objections += untrusted(ordered, anchors, now, others_found=bool(objections), server=server)
+    mended = tuple(one.public_bytes(Encoding.DER) for one in ordered)
+    root = beside.root if beside else ""
+    if root and not leads_to(b"".join(map(to_pem, mended)), root, roots):
+        objections.append(f"the chain does not lead to {root!r}, which is required")
+    warning = issuance.pinned(ordered, beside.pins) if beside else ""
     return Verdict(
-        mended=tuple(one.public_bytes(Encoding.DER) for one in ordered),
+        mended=mended,
         objections=tuple(objections),
+        warnings=(warning,) if warning else (),
     )
+
+
+def _compared(leaf: x509.Certificate, beside: Beside) -> Iterator[str]:
+    before, _ = _read([beside.before] if beside.before else [])
+    yield from issuance.renewed(leaf, before[0] if before else None, reuse_key=beside.reuse_key)
+    if beside.public:
+        yield from issuance.calendar(leaf)
+        yield from issuance.transparency(leaf)
 
 
 def _read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:

@@ -68,6 +68,8 @@ class Batch:
         behind = taken.version != self._target[name] or bool(standing.stale(terminator))
         now = self._tools.clock.now()
         fresh = replace(job, standing=standing, now=now)
+        if fresh.awaits_canary(terminator, self._target[name]):
+            return False
         until = fresh.next_reload(terminator, self._target[name])
         held = until is not None and until > now and not job.force
         return (behind and not held) or bool(job.holding.copies_behind)
@@ -200,8 +202,10 @@ class Batch:
     ) -> None:
         self._tools.store.change(
             name,
-            lambda known: replace(
-                known.with_taken(terminator, taken), settled=settled or known.settled
+            lambda known: (
+                known.with_taken(terminator, taken).settle(settled)
+                if settled
+                else known.with_taken(terminator, taken)
             ),
         )
 
@@ -215,12 +219,15 @@ class Batch:
         job, version = self._jobs[name], self._target[name]
         standing = self._standing(name)
         behind = [one for one in job.wanted.terminators if standing.took(one).version != version]
+        fresh = replace(job, standing=standing)
+        if behind and all(fresh.awaits_canary(one, version) for one in behind):
+            return Done(f"{job.wanted.canary} has version {version}; the others follow it")
         if behind:
             known = job.standing.troubles.get(Stage.RELOAD)
             return Failed(known.fault if known else verdicts.waits(behind))
         self._tools.store.change(
             name,
-            lambda known: replace(known, settled=version, rejections=_without(known, version)),
+            lambda known: replace(known.settle(version), rejections=_without(known, version)),
         )
         return Done(f"version {version} is live")
 
@@ -229,6 +236,7 @@ class Batch:
             Changed(
                 certificate=name,
                 live=self._tools.shelf.live_path(name),
+                lineage=self._tools.shelf.lineage_path(name),
                 copies=tuple(str(copy.path) for copy in self._jobs[name].wanted.copies),
                 identifiers=self._jobs[name].wanted.identifiers,
             )

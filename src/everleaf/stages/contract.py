@@ -87,6 +87,10 @@ class Tools(Protocol):
         """The solver of this name in the configuration."""
         ...
 
+    def is_public(self, authority: str) -> bool:
+        """Whether browsers have to take what this authority issues."""
+        ...
+
     def rehearsed(self, name: str) -> Rehearsed:
         """What the last rehearsal of this certificate came to."""
         ...

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.certificate import Version
-from everleaf.core.job import Job, attempts_key
+from everleaf.core.job import Job
 from everleaf.core.outcome import Done, Due, Idle, Look, Outcome
+from everleaf.core.venue import attempts_key
 from everleaf.ports import Material
 from everleaf.stages.contract import Tools
 

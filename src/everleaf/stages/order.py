@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from everleaf.core.backoff import bounded, holds, next_attempt
-from everleaf.core.job import Job, Pending, Venue, attempts_key
+from everleaf.core.job import Job, Pending
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.schedule import Reason
+from everleaf.core.venue import Venue, attempts_key
 from everleaf.errors import AuthorityError, EndOfTimeError, EverleafError, Fault
 from everleaf.stages.abandon import abandon
 from everleaf.stages.clockwork import WrongClockError

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from everleaf.core.job import Job, Pending, Venue
+from everleaf.core.job import Job, Pending
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Waiting
+from everleaf.core.venue import Venue
 from everleaf.errors import AuthorityError, UnreachableError
 from everleaf.ports import Authority, Order
 from everleaf.stages.clockwork import mind_clock

@@ -14,8 +14,12 @@ def look(job: Job) -> Look:
     candidate = job.candidate()
     if candidate is None or candidate.placeholder:
         return Idle("nothing to deploy")
+    lagging = behind(job, candidate.id)
+    quiet = _quiet(job, candidate) if lagging else None
+    if quiet is not None:
+        return quiet
     held: list[Held] = []
-    for terminator, why in behind(job, candidate.id):
+    for terminator, why in lagging:
         until = job.next_reload(terminator, candidate.id)
         if until is None or until <= job.now or job.force:
             return Due(f"{terminator}: {why}", "reload")
@@ -26,14 +30,39 @@ def look(job: Job) -> Look:
         return Due(f"version {candidate.id} is not live", "switch")
     if job.holding.copies_behind:
         return Due(f"copies are behind: {', '.join(job.holding.copies_behind)}", "copies")
-    kept_back = [one for one in job.refused() if _is_newer(one.version, candidate, job)]
-    if kept_back:
-        last = kept_back[-1]
-        words = f"{last.terminator} refused version {last.version}: {' | '.join(last.words)}"
-        return Held(None, f"kept back until the hook or the configuration changes: {words}")
+    kept = _kept_back(job, candidate)
+    if kept is not None:
+        return kept
     if job.standing.settled != candidate.id:
         return Due(f"version {candidate.id} is live and not settled", "settle")
     return Idle()
+
+
+def _quiet(job: Job, candidate: Version) -> Held | None:
+    """The quiet hours; what is in danger, or was never deployed, does not mind them."""
+    until = job.wanted.quiet.until(job.now) if job.wanted.quiet else None
+    if until is None or job.force or job.is_in_danger():
+        return None
+    why = f"nothing is reloaded within the quiet hours, {job.wanted.quiet}"
+    return Held(until, f"version {candidate.id}: {why}")
+
+
+def _kept_back(job: Job, candidate: Version) -> Held | None:
+    """Why the candidate, or a newer version, goes no further for now."""
+    if any(job.awaits_canary(one, candidate.id) for one in job.wanted.terminators):
+        why = f"the others wait until {job.wanted.canary} is confirmed with {candidate.id}"
+        return Held(None, why)
+    pin, newest = job.standing.pin, job.holding.newest
+    if pin and job.pinned() is not None and newest and newest.id != pin.version:
+        why = f"version {pin.version} was made live by hand at {pin.at:%F %T}Z; --force ends that"
+        return Held(None, why)
+    refused = [one for one in job.refused() if _is_newer(one.version, candidate, job)]
+    if not refused:
+        return None
+    last = refused[-1]
+    who = f"{last.terminator} refused" if last.terminator else "no edge confirmed"
+    words = f"{who} version {last.version} at {last.at:%F %T}Z: {' | '.join(last.words)}"
+    return Held(None, f"kept back until the hook or the configuration changes: {words}")
 
 
 def _is_newer(version_id: str, candidate: Version, job: Job) -> bool:
@@ -46,6 +75,8 @@ def behind(job: Job, version: str) -> tuple[tuple[str, str], ...]:
     """The terminators that have not taken `version`, or whose edges were seen without it."""
     found: list[tuple[str, str]] = []
     for terminator in job.wanted.terminators:
+        if job.awaits_canary(terminator, version):
+            continue
         if job.standing.took(terminator).version != version:
             found.append((terminator, f"version {version} is not taken"))
         elif stale := job.standing.stale(terminator):

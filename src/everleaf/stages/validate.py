@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from everleaf.core.backoff import Attempts, begun_again, holds
-from everleaf.core.job import Job, attempts_key
+from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
 from everleaf.core.limits import Kind
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
+from everleaf.core.venue import attempts_key
 from everleaf.errors import Actor, AuthorityError, Fault, UnreachableError
 from everleaf.ports import Order, Status
 from everleaf.stages.abandon import abandon, take_down

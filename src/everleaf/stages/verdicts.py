@@ -42,6 +42,17 @@ def reload_failed(terminator: str, words: tuple[str, ...], *, back: bool) -> Fau
     )
 
 
+def withdrawn(version: str, before: str, words: tuple[str, ...]) -> Fault:
+    """A version that could not be confirmed was rolled back."""
+    return Fault(
+        actor=Actor.EDGE,
+        code="rolled-back",
+        what=f"version {version} could not be confirmed; version {before} is live again",
+        words=words,
+        remedy="It is tried again when the certificate's deployment changes, or with --force",
+    )
+
+
 def waits(behind: Sequence[str]) -> Fault:
     """A terminator waits for its back-off while the others went on."""
     return Fault(

@@ -2,11 +2,17 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from everleaf.core.job import Job, attempts_key
+from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
+from everleaf.core.venue import attempts_key
 from everleaf.errors import Actor, Fault
 from everleaf.stages.contract import Tools
+
+if TYPE_CHECKING:
+    from everleaf.pki.chain import Beside
 
 
 def look(job: Job) -> Look:
@@ -35,7 +41,13 @@ def act(job: Job, tools: Tools) -> Outcome:
         usages=wanted.usages,
         roots=tools.roots(venue.authority),
         now=tools.clock.now(),
+        beside=_beside(job, venue.authority, tools),
     )
+    for warning in verdict.warnings:
+        tools.events.say(
+            "warning", "a pinned key is missing", certificate=job.name,
+            stage=Stage.VERIFY.value, words=warning,
+        )  # fmt: skip
     if not verdict.objections:
         tools.shelf.keep_verified(job.name, b"".join(to_pem(der) for der in verdict.mended))
         return Done(f"{len(verdict.mended)} certificates, all as asked")
@@ -58,6 +70,23 @@ def act(job: Job, tools: Tools) -> Outcome:
             remedy="Where only the trust is missing, name the root in trust_file: "
             "it is verified anew at every run",
         )
+    )
+
+
+def _beside(job: Job, authority: str, tools: Tools) -> "Beside":
+    """The predecessor, and who has to take the new one."""
+    from everleaf.pki.certificates import split
+    from everleaf.pki.chain import Beside
+
+    wanted, newest = job.wanted, job.holding.newest
+    before = split(tools.shelf.material(job.name, newest.id).leaf) if newest else ()
+    chain = wanted.preferred_chain
+    return Beside(
+        before=before[0] if before else None,
+        reuse_key=wanted.reuse_key or wanted.csr is not None,
+        public=tools.is_public(authority),
+        root=chain.issuer if chain and chain.required else "",
+        pins=wanted.pins,
     )
 
 

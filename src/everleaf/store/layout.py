@@ -36,6 +36,10 @@ class Layout:
         """The link to the version in use."""
         return self.certificate(name) / "live"
 
+    def lineage(self, name: str) -> Path:
+        """A link to `live` whose last part is the certificate's name, as certbot's hooks expect."""
+        return self.root / "live" / name
+
     def pending(self, name: str) -> Path:
         """Key and order under way."""
         return self.root / "pending" / name

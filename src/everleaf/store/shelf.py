@@ -195,9 +195,21 @@ class DiskShelf:
         live = self._layout.live(wanted.name)
         if self._live(wanted.name) != version_id:
             files.link(live, f"versions/{version_id}")
+        self._point_lineage(wanted.name)
         for one in wanted.copies:
             if copies.is_behind(one, place):
                 copies.bring(one, place)
+
+    def _point_lineage(self, name: str) -> None:
+        lineage, target = self._layout.lineage(name), f"../certificates/{name}/live"
+        with files.told(lineage):
+            if not lineage.is_symlink() or str(lineage.readlink()) != target:
+                files.folder(lineage.parent, PUBLIC_FOLDER)
+                files.link(lineage, target)
+
+    def lineage_path(self, name: str) -> str:
+        """The path of the link that has the certificate's name."""
+        return str(self._layout.lineage(name).absolute())
 
     def material(self, name: str, version_id: str) -> Material:
         """Read a version."""
@@ -237,10 +249,28 @@ class DiskShelf:
                 found |= {one.name for one in place.iterdir() if not one.name.startswith(".")}
         return tuple(sorted(found))
 
+    def rename(self, old: str, new: str) -> None:
+        """Let all that is on disk for `old` be that of `new`; one rename for each room."""
+        for room in ("pending", "rejected", "certificates"):  # what others read comes last
+            there, here = self._layout.root / room / old, self._layout.root / room / new
+            with files.told(there):
+                if there.is_dir() and not here.exists():
+                    there.rename(here)
+                    files.sync(here.parent)
+        if self._live(new) is not None:
+            self._point_lineage(new)
+        self._drop_lineage(old)
+
     def forget(self, name: str) -> None:
         """Remove all that is on disk for `name`."""
+        self._drop_lineage(name)
         for room in _ROOMS:
             files.discard(self._layout.root / room / name)
+
+    def _drop_lineage(self, name: str) -> None:
+        lineage = self._layout.lineage(name)
+        with files.told(lineage):
+            lineage.unlink(missing_ok=True)
 
 
 def _folders(place: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -193,6 +194,16 @@ class SqliteStore:
         with self._session(writing=True) as one:
             one.execute("DELETE FROM standing WHERE name = ?", (name,))
             one.execute("DELETE FROM history WHERE certificate = ?", (name,))
+
+    def rename(self, old: str, new: str) -> None:
+        """Let standing and history of `old` be those of `new`."""
+        with self._session(writing=True) as one:
+            row = one.execute("SELECT 1 FROM standing WHERE name = ?", (old,)).fetchone()
+            if row:
+                text = encode(replace(self._standing(one, old), name=new)).decode()
+                one.execute("REPLACE INTO standing VALUES (?, ?)", (new, text))
+                one.execute("DELETE FROM standing WHERE name = ?", (old,))
+            one.execute("UPDATE history SET certificate = ? WHERE certificate = ?", (new, old))
 
     @contextmanager
     def _session(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,7 @@ import pytest
 
 from everleaf.cli import status
 from everleaf.core.backoff import Attempts
-from everleaf.core.job import attempts_key
+from everleaf.core.venue import attempts_key
 from everleaf.store.accounts import AccountFiles
 from everleaf.store.shelf import DiskShelf
 from everleaf.store.sqlite import SqliteStore

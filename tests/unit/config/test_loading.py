@@ -13,7 +13,7 @@ from cryptography import x509
 from everleaf.config.lines import Lines
 from everleaf.config.loading import load
 from everleaf.config.starting import TEXT
-from everleaf.core.wanted import Copy, CopyKind, Endpoint, KeyType, RenewBefore
+from everleaf.core.wanted import Copy, CopyKind, Endpoint, KeyType, RenewBefore, Unconfirmed
 from support.wrong import RIGHT
 
 Write = Callable[..., Path]
@@ -45,6 +45,19 @@ def test_a_certificate_gets_what_is_said_and_defaults_for_the_rest(write: Write)
         ("192.0.2.1:443", 443),
     }
     assert settings.solvers["web"].options["listen"] == (("192.0.2.9", 80),)
+
+
+def test_how_a_certificate_is_rolled_out_is_read(write: Write) -> None:
+    digest = ":".join(["ab"] * 32)
+    text = (
+        'canary = "edge"\nquiet_hours = "22:00-06:00 Europe/Berlin"\n'
+        f'on_unconfirmed = "rollback-if-worse"\npins = ["{digest}"]\n'
+    )
+    one = load(write(RIGHT + text)).certificates["www"]
+    assert one.canary == "edge"
+    assert str(one.quiet) == "22:00-06:00"
+    assert one.on_unconfirmed is Unconfirmed.IF_WORSE
+    assert one.pins == frozenset({"ab" * 32})
 
 
 def test_a_shorthand_brings_its_staging_directory_with_its_roots(write: Write) -> None:

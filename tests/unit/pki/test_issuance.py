@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 
 from everleaf.pki.issuance import calendar, pinned, renewed, transparency
 from everleaf.pki.keys import public_bytes
@@ -50,6 +52,26 @@ def test_the_predecessors_key_is_an_objection_unless_it_was_to_be_reused() -> No
 def test_a_certificate_without_timestamps_is_refused_by_browsers() -> None:
     (said,) = transparency(Plan(end=Plan().end + DAY).make())
     assert "no signed certificate timestamps" in said
+
+
+def timestamps(count: int) -> x509.UnrecognizedExtension:
+    """A list of signed certificate timestamps as logs write it (RFC 6962, section 3.3)."""
+    signature = b"\x04\x03" + (4).to_bytes(2, "big") + b"\0" * 4
+    one = b"\0" + b"\x07" * 32 + (10**12).to_bytes(8, "big") + b"\0\0" + signature
+    entries = (len(one).to_bytes(2, "big") + one) * count
+    tls = len(entries).to_bytes(2, "big") + entries
+    length = bytes([len(tls)]) if len(tls) < 128 else b"\x81" + bytes([len(tls)])
+    oid = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
+    return x509.UnrecognizedExtension(oid, b"\x04" + length + tls)
+
+
+@pytest.mark.parametrize(("count", "good"), [(1, False), (2, True), (3, True)])
+def test_two_timestamps_are_enough(count: int, good: bool) -> None:
+    leaf = Plan(more=(timestamps(count),)).make()
+    read = x509.load_der_x509_certificate(leaf.public_bytes(Encoding.DER))
+    said = list(transparency(read))
+    assert (said == []) is good
+    assert good or "carries 1 signed certificate timestamp:" in said[0]
 
 
 def test_pins_that_the_chain_does_not_hold_are_told() -> None:

@@ -57,10 +57,21 @@ def test_the_state_of_a_newer_everleaf_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     path.write_bytes(b"junk" * 1000)
-    with pytest.raises(MachineError, match="not a database") as caught:
-        SqliteStore(tmp_path).names()
+    with pytest.raises(MachineError, match="the state is damaged") as caught:
+        SqliteStore(tmp_path, reading=True).names()
     assert caught.value.fault.where == str(path)
     assert path.read_bytes() == b"junk" * 1000
+
+
+def test_a_run_puts_it_aside_and_begins_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"junk" * 1000)
+    told: list[Path] = []
+    store = SqliteStore(tmp_path, aside=told.append)
+    store.note("key", "word")
+    assert SqliteStore(tmp_path, reading=True).noted("key") == "word"
+    (aside,) = told
+    assert aside.read_bytes() == b"junk" * 1000
 
 
 def test_a_row_that_everleaf_did_not_write_names_the_certificate(tmp_path: Path) -> None:
