@@ -13,7 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from simulation.scenario import generate
-from simulation.world import World, trace
+from simulation.shortest import trace
+from simulation.world import World
 
 
 def say(text: str) -> None:

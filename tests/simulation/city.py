@@ -43,6 +43,7 @@ class City(MemoryAuthority):
         issuing, ordering: called with every certificate, and with what every order is for.
         again: `Retry-After` with renewal information.
         by_hand: somebody asks for it whatever that says.
+        moved: all windows; `to_the_last`: but not beyond the certificate's last hour.
         offences: what a client must not do, and did.
         asked: the CertIDs that were answered about in this run.
         refused: the predecessors that were refused in this run.
@@ -65,6 +66,7 @@ class City(MemoryAuthority):
     limited_until: datetime | None = None
     ari: str = ""
     moved: timedelta = timedelta(0)
+    to_the_last: bool = False
     lose_next: str = ""
     refuse_replaces: bool = False
     wrong_names: bool = False
@@ -157,8 +159,10 @@ class City(MemoryAuthority):
         if made.cert_id in self.revoked:
             at = self.revoked[made.cert_id]
             return Window(at - 2 * HOUR, at - HOUR)
-        usual = MemoryAuthority.window(self, made)
-        return Window(usual.start + self.moved, usual.end + self.moved)
+        usual, moved = MemoryAuthority.window(self, made), self.moved
+        if self.to_the_last:
+            moved = min(moved, made.not_after - HOUR - usual.end)
+        return Window(usual.start + moved, usual.end + moved)
 
     # -- orders ----------------------------------------------------------------------------------
 

@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from everleaf.core.job import Trace
-from everleaf.core.wanted import KeyType
+from everleaf.core.job import Holding, Trace
+from everleaf.core.wanted import KeyType, Wanted
 from everleaf.ports import Challenge, Changed, HookResult
 from fakes.clock import TurnedClock
 from fakes.edges import Edges
+from fakes.hierarchy import Hierarchy, Usages
+from fakes.shelf import MemoryShelf
 from fakes.solver import MemorySolver
 from support import forge
 
@@ -85,10 +89,32 @@ class OurClock:
         return self.world.remaining()
 
 
-@cache
-def _key(number: int) -> bytes:
+@dataclass(slots=True)
+class QuickShelf(MemoryShelf):
+    """A shelf that reads a certificate with nothing under way once, until something changes."""
+
+    _read: dict[str, tuple[object, Holding]] = field(default_factory=dict)
+
+    def holding(self, wanted: Wanted) -> Holding:
+        name = wanted.name
+        if name in self._desks:
+            return MemoryShelf.holding(self, wanted)
+        versions = self._versions.get(name, {})
+        state = (self._live.get(name), len(versions), next(reversed(versions), None))
+        known = self._read.get(name)
+        if known is None or known[0] != state:
+            known = self._read[name] = (state, MemoryShelf.holding(self, wanted))
+        return known[1]
+
+
+def _key(number: int) -> ec.EllipticCurvePrivateKey:
     # Any number below the curve's order is a private key.
-    return forge.pem_of(ec.derive_private_key(number * 2**200 + 1, ec.SECP256R1()))
+    return ec.derive_private_key(number * 2**200 + 1, ec.SECP256R1())
+
+
+@cache
+def _pem(number: int) -> bytes:
+    return forge.pem_of(_key(number))
 
 
 @dataclass(slots=True)
@@ -104,4 +130,35 @@ class PooledKeys:
     def generate(self, key_type: KeyType) -> bytes:
         assert key_type is KeyType.ECDSA_P256
         self._next = (self._next + 1) % POOL
-        return _key(self._next + 1)
+        return _pem(self._next + 1)
+
+
+class Foundry(Hierarchy):
+    """A hierarchy with keys and serials by a seed; signatures alone are never the same again."""
+
+    def __init__(self, dice: Random) -> None:
+        super().__init__()
+        self._dice = dice
+        self._key = _key(POOL + 1)
+        self.root, self.intermediate = self._below("Root")
+
+    def certify(
+        self,
+        public: CertificatePublicKeyTypes,
+        names: x509.SubjectAlternativeName,
+        start: datetime,
+        lifetime: timedelta,
+        usages: Usages = forge.SERVER,
+    ) -> x509.Certificate:
+        return forge.Plan(
+            subject="",
+            issuer=self._name,
+            signer=self._key,
+            public=public,
+            names=(),
+            other_names=tuple(names),
+            usages=usages,
+            start=start,
+            end=start + lifetime,
+            serial=self._dice.getrandbits(128) + 1,
+        ).make()

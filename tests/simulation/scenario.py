@@ -48,7 +48,7 @@ _RATES: dict[Kind, tuple[float, float]] = {
     Kind.HANGING_ARI: (4, 96), Kind.MALFORMED_ARI: (5, 600), Kind.EARLIER: (3, 200),
     Kind.LATER: (3, 900), Kind.REVOKED: (1, 0), Kind.MASS: (0.5, 0), Kind.LOST: (30, 0),
     Kind.REFUSED: (6, 0), Kind.WRONG_NAMES: (2, 0), Kind.SLOW: (6, 48), Kind.STUCK: (4, 48),
-    Kind.UNSEEN: (6, 96), Kind.WRONG_CLOCK: (2, 48), Kind.KILLED: (60, 0),
+    Kind.UNSEEN: (12, 240), Kind.WRONG_CLOCK: (2, 48), Kind.KILLED: (60, 0),
     Kind.TERMINATED: (30, 0), Kind.FULL: (4, 48), Kind.READ_ONLY: (3, 48), Kind.OFF: (4, 72),
     Kind.DEAF: (4, 48), Kind.DOWN: (4, 48), Kind.BROKEN: (4, 48), Kind.CHANGED: (2, 0),
 }  # fmt: skip
@@ -132,13 +132,13 @@ class _Fleet:
 _SHORT = _Fleet(8, 0.4, (6, 7), (2, 4, 6), lengths=0.15)
 _USUAL = _Fleet(8, 2.0, (45, 64, 90, 200), (6, 12, 24))
 # More than the CA takes in orders within three hours.
-_LARGE = _Fleet(40, 2.0, (45, 90, 200), (12, 24))
+_LARGE = _Fleet(30, 2.0, (64, 90, 200), (24,))
 
 
 def generate(seed: int, share: float = 1.0) -> Scenario:
     """The scenario of a seed, or of `share` its usual span."""
     dice = Random(seed)  # noqa: S311 - no secret
-    fleet = dice.choice((_SHORT, _USUAL, _USUAL, _LARGE))
+    fleet = dice.choice((_SHORT, _USUAL, _LARGE))
     scenario = fleet.of(dice, seed, share)
     calm = dice.choice((0.3, 1.0, 2.0))
     incidents = []

@@ -27,11 +27,18 @@ from fakes.disk import Disk, KilledError
 from fakes.names import MemoryResolver
 from fakes.people import Letters
 from fakes.randomness import SeededDice
-from fakes.shelf import MemoryShelf
 from fakes.store import MemoryStore
 from simulation.city import City
 from simulation.oracle import Oracle
-from simulation.parts import OurClock, PooledKeys, Quiet, Responder, Servers
+from simulation.parts import (
+    Foundry,
+    OurClock,
+    PooledKeys,
+    QuickShelf,
+    Quiet,
+    Responder,
+    Servers,
+)
 from simulation.scenario import DAY, HOUR, Incident, Kind, Scenario
 
 EDGES = ("e0", "e1")
@@ -64,7 +71,7 @@ class World:
     keys: PooledKeys = field(init=False)
     randomness: SeededDice = field(init=False)
     store: MemoryStore = field(init=False)
-    shelf: MemoryShelf = field(init=False)
+    shelf: QuickShelf = field(init=False)
     city: City = field(init=False)
     servers: Servers = field(init=False)
     oracle: Oracle = field(init=False)
@@ -93,7 +100,7 @@ class World:
         self.keys = PooledKeys(Random(f"keys {seed}"))  # noqa: S311 - no secret
         self.clock = OurClock(self.time)
         self.disk.fault = self._write
-        self.store, self.shelf = MemoryStore(self.disk), MemoryShelf(self.disk)
+        self.store, self.shelf = MemoryStore(self.disk), QuickShelf(self.disk)
         self.servers = Servers(self._on_disk, enter=self.enter)
         self._to_come = list(scenario.incidents)
         self.oracle = Oracle(self)
@@ -105,6 +112,8 @@ class World:
             issuing=self.oracle.issued,
             ordering=self.oracle.ordered,
             again=scenario.again,
+            hierarchy=Foundry(Random(f"serials {seed}")),  # noqa: S311 - no secret
+            _thumbprint=tokens.token(16),
         )
         for number, days in enumerate(scenario.lifetimes):
             name = f"c{number}"
@@ -321,13 +330,13 @@ class World:
         city.ari = "malformed" if self.has(Kind.MALFORMED_ARI) else ""
         city.ari = "unreachable" if self.has(Kind.NO_ARI) else city.ari
         city.ari = "hanging" if self.has(Kind.HANGING_ARI) else city.ari
-        city.moved = timedelta(0)
+        city.moved, city.to_the_last = timedelta(0), False
         off = timedelta(0)
         for one in self._active:
             if one.kind is Kind.EARLIER:
                 city.moved = -DAY * (one.number % 10)
             elif one.kind is Kind.LATER:
-                city.moved = DAY * (one.number % 60)
+                city.moved, city.to_the_last = DAY * (one.number % 60), one.number % 3 > 0
             elif one.kind is Kind.WRONG_CLOCK:
                 off = _OFF[one.number % len(_OFF)]
         if self.clock.off != off:

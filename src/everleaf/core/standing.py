@@ -91,6 +91,9 @@ class Taken:
         return next_attempt(self.attempts, key, now, end=end) if self.tried == version else None
 
 
+_NOTHING = Taken()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """A version that made a terminator's own test fail.
@@ -176,7 +179,7 @@ class Standing:
 
     def took(self, terminator: str) -> Taken:
         """What `terminator` took last."""
-        return self.taken.get(terminator, Taken())
+        return self.taken.get(terminator, _NOTHING)
 
     def stale(self, terminator: str) -> tuple[str, ...]:
         """Addresses that were seen without what `terminator` took, since it took it."""

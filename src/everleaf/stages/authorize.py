@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from everleaf.core.identifiers import Identifier, Kind
 from everleaf.core.job import Job, Pending, Trace
-from everleaf.core.limits import Claim
 from everleaf.core.limits import Kind as Counted
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.ports import Authority, Authorization, Challenge, Order, Solver, Status
@@ -166,10 +165,7 @@ def _challenge_fault(bad: Sequence[Authorization], work: Work) -> Fault:
 
 def count(work: Work, kind: Counted, identifiers: Sequence[Identifier]) -> None:
     """What the authority counts, we count."""
-    claim = Claim(
-        name=work.job.name,
-        identifiers=tuple(identifiers),
-        exempt=work.pending.replaces is not None,
-    )
+    mine = work.job.claim_of(work.pending.authority, replaces=work.pending.replaces is not None)
+    claim = replace(mine, identifiers=tuple(identifiers))
     entries = claim.entries(kind, work.tools.clock.now())
     work.tools.store.count(work.pending.account, entries)

@@ -9,6 +9,7 @@ from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
 from everleaf.core.venue import attempts_key
 from everleaf.errors import Actor, Fault
+from everleaf.stages.clockwork import mind_clock
 from everleaf.stages.contract import Tools
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def act(job: Job, tools: Tools) -> Outcome:
     if not verdict.objections:
         tools.shelf.keep_verified(job.name, b"".join(to_pem(der) for der in verdict.mended))
         return Done(f"{len(verdict.mended)} certificates, all as asked")
+    # By a wrong clock a good chain has expired, or does not hold yet.
+    mind_clock(tools.authority(venue.authority), job, tools)
     rejected_id = sha256(download).hexdigest()[:12]
     where = tools.shelf.keep_rejected(
         job.name, rejected_id, download, "\n".join(verdict.objections)
