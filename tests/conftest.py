@@ -10,3 +10,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in item.iter_markers("rule"):
             if marker.args[0] not in RULES:
                 raise pytest.UsageError(f"{item.nodeid} names {marker.args[0]!r}, which is no rule")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have to say of themselves: sizes, counts, times."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for key, value in report.user_properties:
+            if key == "said":
+                terminalreporter.write_line(str(value))

@@ -97,7 +97,7 @@ class Workshop:
         """Deploy hooks."""
         from everleaf.deploy.hook import HookTerminators
 
-        return HookTerminators(self._settings.terminators, self.clock)
+        return HookTerminators(self._settings.terminators, self.clock, self._state_dir)
 
     @cached_property
     def resolver(self) -> ports.Resolver:

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+# Codes of faults of the files here, which no authority has to do with.
+OWN_FILES = frozenset(
+    {"disk", "disk-full", "no-such-file", "no-such-owner", "not-permitted", "state", "wrong-place"}
+)
+
 
 class Actor(StrEnum):
     """Who must act so that the fault goes away."""

@@ -294,7 +294,7 @@ def test_a_rehearsal_goes_to_the_end_and_changes_nothing_that_is_live(
     assert list(stages) == ["order", "validate", "verify", "install", "reload", "confirm"]
     assert "what is there now" in stages["reload"]
     assert "1 of 1 addresses answer" in stages["confirm"]
-    assert not list(machine.state.rglob(".attempt*"))
+    assert not list(machine.state.rglob("*.scratch-*"))
 
 
 def test_a_rehearsal_fails_where_the_servers_test_fails_or_nobody_answers(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from everleaf.errors import MachineError
 from everleaf.ports import Changed, Clock, HookResult
-from everleaf.system import process
+from everleaf.system import files, process
 
 NOT_MINE = 3
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,10 +45,16 @@ class Terminator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HookTerminators:
-    """`ports.Terminators`."""
+    """`ports.Terminators`.
+
+    Attributes:
+        scratch: where a hook's list of changed certificates stands while it runs; None: where the
+            system has its temporary files.
+    """
 
     known: Mapping[str, Terminator]
     clock: Clock
+    scratch: Path | None = None
 
     def digest(self, terminator: str) -> str:
         """A fingerprint of the hook and its settings."""
@@ -81,7 +87,7 @@ class HookTerminators:
         command = [str(one.hook), *([verb] if verb else [])]
         limit = one.timeout.total_seconds()
         try:
-            with tempfile.TemporaryDirectory(prefix="everleaf-") as folder:
+            with tempfile.TemporaryDirectory(prefix=files.SCRATCH, dir=self.scratch) as folder:
                 environment = _environment(terminator, one.settings, changed, Path(folder))
                 if verb is None:
                     environment |= _certbot(changed[0])

@@ -20,13 +20,13 @@ def look(job: Job) -> Look:
 
 
 def act(job: Job, tools: Tools) -> Outcome:
-    """Write the version, then forget the order; killed between the two, both are done again."""
+    """Write the version; the order is forgotten last: killed before, all of it is done again."""
     version, chain = version_of(job, tools)
     tools.shelf.install(job.wanted, version, material_of(job, tools, chain))
     tools.store.set_attempts(attempts_key(job.wanted.identifiers, version.authority), Attempts())
-    tools.shelf.give_up(job.name)
     kept = {one for one in (job.holding.live, job.standing.settled, version.id) if one}
     tools.shelf.prune(job.wanted, kept)
+    tools.shelf.give_up(job.name)
     return Done(f"version {version.id}, serial {version.serial}, ends {version.earliest_end:%F}")
 
 

@@ -9,7 +9,7 @@ from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome, Waiting
 from everleaf.core.schedule import Reason
 from everleaf.core.venue import Venue, attempts_key
-from everleaf.errors import AuthorityError, EndOfTimeError, EverleafError, Fault
+from everleaf.errors import OWN_FILES, AuthorityError, EndOfTimeError, EverleafError, Fault
 from everleaf.stages.abandon import abandon
 from everleaf.stages.clockwork import WrongClockError
 from everleaf.stages.contract import Tools
@@ -124,7 +124,12 @@ def act(job: Job, tools: Tools) -> Outcome:
 
 
 def _count(job: Job, venue: Venue, tools: Tools, error: EverleafError) -> Fault:
-    """One more failure there; what the authority asked for is kept."""
+    """One more failure there; what the authority asked for is kept.
+
+    What failed on this machine is none, and holds nothing back once it is mended.
+    """
+    if error.fault.code in OWN_FILES:
+        return error.fault
     retry_at = error.retry_at if isinstance(error, AuthorityError) else None
     key, now = attempts_key(job.wanted.identifiers, venue.authority), tools.clock.now()
     retry_at = bounded(retry_at, now) if retry_at else None

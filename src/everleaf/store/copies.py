@@ -19,6 +19,8 @@ def is_behind(copy: Copy, version: Path) -> bool:
         live = copy.path / "live"
         if live.readlink().name != version.name or _files(version) - _files(live):
             return True
+        if [one.name for one in (copy.path / "versions").iterdir()] != [version.name]:
+            return True  # a killed run left the one before, or a part of it
         key = live / "privkey.pem"
         return key.exists() and _is_other(copy, key)
     except OSError:

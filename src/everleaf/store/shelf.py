@@ -142,12 +142,12 @@ class DiskShelf:
     def install(self, wanted: Wanted, version: Version, material: Material) -> None:
         """Write a version beside the others under a hidden name, then show it whole."""
         place = self._layout.versions(wanted.name)
-        if files.is_there(place / version.id):
-            return
         files.folder(place, PUBLIC_FOLDER)
         with files.told(place):
             for left in place.glob(".*"):
                 files.remove(left)
+        if files.is_there(place / version.id):
+            return
         hidden = place / f".{version.id}"
         files.folder(hidden, PUBLIC_FOLDER)
         fullchain = material.leaf + material.chain
@@ -167,7 +167,7 @@ class DiskShelf:
 
     def attempt(self, wanted: Wanted, version: Version, material: Material) -> None:
         """Write a version and its copies in a folder of their own, and take all of it away."""
-        scratch = self._layout.root / f".attempt-{wanted.name}"
+        scratch = self._layout.root / f"{files.SCRATCH}{wanted.name}"
         files.discard(scratch)
         files.folder(scratch, PRIVATE_FOLDER)
         try:
@@ -235,9 +235,9 @@ class DiskShelf:
 
     def sweep(self) -> None:
         """Remove what a killed run left half removed."""
-        for room in _ROOMS:
+        for room, pattern in ((".", f"*{files.SCRATCH}*"), *((one, ".*") for one in _ROOMS)):
             with files.told(self._layout.root / room):
-                for left in (self._layout.root / room).glob(".*"):
+                for left in (self._layout.root / room).glob(pattern):
                     files.remove(left)
 
     def names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -32,9 +33,9 @@ class LogEvents:
         self._lock = Lock()
 
     def say(self, level: str, event: str, **fields: object) -> None:
-        """One event."""
+        """One event; where it cannot be written, as on a full disk, nothing else is stopped."""
         if _LEVELS[level] >= self._level:
-            with self._lock:
+            with self._lock, suppress(OSError):
                 getattr(self._logger, level)(event, **fields)
 
     def progress(self, certificate: str, stage: str, state: str) -> None:

@@ -14,6 +14,9 @@ from everleaf.errors import EverleafError, MachineError, OperatorError
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "glusterfs",
                       "fuse.glusterfs", "afs", "ncpfs"})  # fmt: skip
 
+# Begins the names of what stands in the state directory while a run is at work: the next sweeps.
+SCRATCH = ".scratch-"
+
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
@@ -26,7 +29,8 @@ def told(path: Path) -> Iterator[None]:
 
 def translate(error: OSError, path: Path) -> EverleafError:
     """The same error with what helps."""
-    where = str(error.filename or path)
+    # Of two, the second is what was to be made: the first may be the text of a link.
+    where = str(error.filename2 or error.filename or path)
     words = os.strerror(error.errno) if error.errno else str(error)
     match error.errno:
         case errno.EACCES | errno.EPERM | errno.EROFS:

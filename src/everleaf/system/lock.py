@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from everleaf.errors import LockedError
@@ -39,15 +39,15 @@ class FileLock:
                 raise LockedError(_holder(file.read()), where=str(path)) from None
             since = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
             holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(holder) + "\n")
-            file.flush()
+            # The lock is held whatever the file says: a full disk is no reason to do nothing.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)
             try:
                 yield
             finally:
-                file.seek(0)
-                file.truncate()
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
 
 
 def _holder(text: str) -> str:
