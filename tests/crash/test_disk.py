@@ -22,7 +22,7 @@ DISKS = ("state", "copies", "web")
 CLOSED = (
     "state", "state/certificates/www", "state/certificates/www/versions", "state/pending",
     "state/state.sqlite", "state/lock", "copies", "copies/www", "copies/www/versions",
-    "web",
+    "web/.well-known/acme-challenge",
 )  # fmt: skip
 
 Say = Callable[[str, object], None]

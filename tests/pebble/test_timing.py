@@ -182,6 +182,8 @@ def test_new_orders_beyond_the_limit_wait_and_the_plan_says_until_when(machine: 
     waiting = [one for one in plan if not one["due"]]
     assert [one["name"] for one in waiting] == ["c4", "c5"]
     assert all(one["renewal"]["turn"] for one in waiting)
+    assert all(one["code"] == "missing" for one in plan), "also of what waits"
+    assert all("4 new orders" in one["held"] for one in waiting)
     before = issued(machine.running)
     machine.run()
     assert issued(machine.running) == before + 4

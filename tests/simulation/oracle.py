@@ -1,9 +1,10 @@
 """What must hold after every run, found out from the world and not from everleaf's own records.
 
 Its allowances: after a trouble the next attempt may be held back by a day and a tenth (the longest
-back-off with its jitter), and is made by the first run after that. Nothing else holds an order back
-where the CA is willing and nothing of ours is broken; so whatever is not done after `calm` time of
-that length was forgotten.
+back-off with its jitter), and is made by the first run after that. Where an order was under way
+that attempt may find it void, which counts as one more failure: so two such holds may follow each
+other, and two runs. Nothing else holds an order back where the CA is willing and nothing of ours
+is broken; whatever is not done after `calm` time of that length was forgotten.
 """
 
 from collections import defaultdict
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 STALE = timedelta(days=3)
 SHORT = timedelta(days=10)
-BACKOFF = 1.1 * DAY
+HOLDS = 2 * 1.1 * DAY
 DAILY_FROM = 4  # failures in a row
 # Kolmogorov and Smirnov: at this distance from uniform fewer than one in 10^9 lives are innocent.
 SPREAD, ENOUGH = 3.3, 30
@@ -48,6 +49,7 @@ class Oracle:
     _late: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     _calm: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     _served: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _over: set[str] = field(default_factory=set)
     _checked: dict[str, str] = field(default_factory=dict)
     _renewals: dict[str, Renewal] = field(default_factory=dict)
     _soonest: dict[str, datetime] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Oracle:
 
     def _is_calm(self, name: str) -> bool:
         """Nothing was wrong for so long that no back-off can hold its order any more."""
-        calm = self._calm[name] > BACKOFF + 2 * self.world.scenario.wake
+        calm = self._calm[name] > HOLDS + 2 * self.world.scenario.wake
         # The CA's own limit for the same names is obeyed for a week.
         return calm and not self.world.city.is_full(key_of(self.world.wanted[name].identifiers))
 
@@ -199,6 +201,9 @@ class Oracle:
         if self._served.get((edge, name)) != chain[0]:
             self._served[edge, name] = chain[0]
             self._good[place] = self._urgent[place] = timedelta(0)
+            self._over.discard(place)
+        if place in self._over:
+            return
         start, end = self._life(chain[0])
         life, wake = end - start, self.world.scenario.wake
         # The CA may ask for later; towards the end nobody listens to that.
@@ -209,6 +214,7 @@ class Oracle:
             self._urgent[place] += good
         if now < end:
             return
+        self._over.add(place)
         if self._good[place] >= life / 10 + 2 * wake:
             hours = self._good[place] / HOUR
             self._fail(place, f"after {hours:.0f} good hours in its last third: it expired")
@@ -225,8 +231,7 @@ class Oracle:
     def _fallback(self, name: str, now: datetime, good: timedelta | None) -> None:
         """Renewal information that cannot be had never delays past the fallback.
 
-        Counted from the last trouble on, so that one back-off and the run after it are all that
-        may pass.
+        Counted from the last trouble on.
         """
         newest, wake = self._last.get(name), self.world.scenario.wake
         if newest is None or now < fallback(newest) or self._age(name, newest, now) < STALE + wake:
@@ -235,7 +240,7 @@ class Oracle:
         self._late[name] = timedelta(0) if good is None else self._late[name] + good
         if self.world.city.is_full(key_of(newest.identifiers)):
             return
-        if self._late[name] > BACKOFF + 2 * wake:
+        if self._late[name] > HOLDS + 2 * wake:
             self._fail(name, "stale renewal information delayed it past the fallback")
 
     def _age(self, name: str, newest: Made, now: datetime) -> timedelta:

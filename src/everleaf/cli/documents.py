@@ -41,8 +41,8 @@ def seen(one: Look | Outcome) -> Document:
             return {"result": "idle", "why": why}
         case Due(why, code):
             return {"result": "due", "why": why, "code": code}
-        case Held(until, why):
-            return {"result": "held", "why": why, "until": moment(until)}
+        case Held(until, why, code):
+            return {"result": "held", "why": why, "until": moment(until), "code": code or None}
         case Done(note):
             return {"result": "done", "why": note}
         case Back(why):
@@ -105,11 +105,14 @@ def plan(job: Job, looks: dict[Stage, Look]) -> Document:
     """What a run would do for one certificate."""
     first = next(((stage, one) for stage, one in looks.items() if not isinstance(one, Idle)), None)
     due = next((one for one in looks.values() if isinstance(one, Due)), None)
+    held = next((one for one in looks.values() if isinstance(one, Held) and one.code), None)
+    waits = due or held
     return {
         "name": job.name,
         "due": due is not None,
-        "code": due.code if due else None,
+        "code": waits.code if waits else None,
         "why": due.why if due else None,
+        "held": held.why if held else None,
         "next_stage": first[0].value if first else None,
         "stages": {stage.value: seen(one) for stage, one in looks.items()},
         "renewal": renewal(job),
@@ -125,6 +128,7 @@ def unplanned(name: str, why: Fault) -> Document:
         "due": False,
         "code": None,
         "why": None,
+        "held": None,
         "next_stage": None,
         "stages": {},
         "renewal": None,

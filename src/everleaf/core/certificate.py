@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from everleaf.core.identifiers import Identifier
 
+_DELAY = timedelta(days=2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -61,6 +63,16 @@ class Version:
     key_type: str = ""
     profile: str = ""
     revoked_at: datetime | None = None
+
+    @property
+    def came_at(self) -> datetime:
+        """When it came, by our clock as far as the certificate's own dates bear that out.
+
+        One that a wrong clock installed is not the newest for ever. An authority may date a
+        certificate back, by a day at most.
+        """
+        latest = self.not_before + min(_DELAY, self.lifetime / 4)
+        return min(max(self.installed_at, self.not_before), latest)
 
     @property
     def lifetime(self) -> timedelta:

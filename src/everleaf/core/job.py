@@ -1,5 +1,6 @@
 """All that a look may look at: what is wanted, where it stands, what is on disk, and the time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -57,12 +58,17 @@ class Pending:
     because: str = ""
 
 
+def latest(versions: Iterable[Version]) -> Version | None:
+    """The one that came last."""
+    return max(versions, key=lambda one: (one.came_at, one.installed_at, one.id), default=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """What is on disk for one certificate.
 
     Attributes:
-        versions: oldest first.
+        versions: in the order of their installation, by our clock.
         live: the version that the `live` link names.
         copies_behind: paths of copies that do not hold the live version.
         damaged: paths of files that versions lack; such a version is not among `versions`.
@@ -77,8 +83,7 @@ class Holding:
     @property
     def newest(self) -> Version | None:
         """The version that was issued last; placeholders do not count."""
-        issued = [one for one in self.versions if not one.placeholder]
-        return issued[-1] if issued else None
+        return latest(one for one in self.versions if not one.placeholder)
 
     def version(self, version_id: str | None) -> Version | None:
         """The version of this name, where it is on disk."""
@@ -231,12 +236,12 @@ class Job:
         if pinned is not None:
             return pinned
         refused = {one.version for one in self.refused()}
-        usable = [
+        usable = (
             one
             for one in self.holding.versions
             if one.id not in refused and one.is_usable(self.now)
-        ]
-        return usable[-1] if usable else self.holding.live_version
+        )
+        return latest(usable) or self.holding.live_version
 
     def pinned(self) -> Version | None:
         """The version that was made live by hand, while it may be."""

@@ -68,7 +68,7 @@ def _kept_back(job: Job, candidate: Version) -> Held | None:
 def _is_newer(version_id: str, candidate: Version, job: Job) -> bool:
     """Whether a refused version is still there, and would otherwise be the one to deploy."""
     one = job.holding.version(version_id)
-    return one is not None and one.installed_at > candidate.installed_at
+    return one is not None and one.came_at > candidate.came_at
 
 
 def behind(job: Job, version: str) -> tuple[tuple[str, str], ...]:
