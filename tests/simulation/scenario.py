@@ -46,7 +46,7 @@ class Kind(StrEnum):
 _RATES: dict[Kind, tuple[float, float]] = {
     Kind.OUTAGE: (12, 60), Kind.BUSY: (6, 48), Kind.LIMITED: (4, 30), Kind.NO_ARI: (5, 600),
     Kind.HANGING_ARI: (4, 96), Kind.MALFORMED_ARI: (5, 600), Kind.EARLIER: (3, 200),
-    Kind.LATER: (3, 900), Kind.REVOKED: (1, 0), Kind.MASS: (0.5, 0), Kind.LOST: (30, 0),
+    Kind.LATER: (3, 1800), Kind.REVOKED: (1, 0), Kind.MASS: (0.5, 0), Kind.LOST: (30, 0),
     Kind.REFUSED: (6, 0), Kind.WRONG_NAMES: (2, 0), Kind.SLOW: (6, 48), Kind.STUCK: (4, 48),
     Kind.UNSEEN: (12, 240), Kind.WRONG_CLOCK: (2, 48), Kind.KILLED: (60, 0),
     Kind.TERMINATED: (30, 0), Kind.FULL: (4, 48), Kind.READ_ONLY: (3, 48), Kind.OFF: (4, 72),

@@ -336,7 +336,9 @@ class World:
             if one.kind is Kind.EARLIER:
                 city.moved = -DAY * (one.number % 10)
             elif one.kind is Kind.LATER:
-                city.moved, city.to_the_last = DAY * (one.number % 60), one.number % 3 > 0
+                # By days, maybe past the end of short ones; or to the end of all of them.
+                city.to_the_last = one.number % 2 > 0
+                city.moved = 1000 * DAY if city.to_the_last else DAY * (one.number % 60)
             elif one.kind is Kind.WRONG_CLOCK:
                 off = _OFF[one.number % len(_OFF)]
         if self.clock.off != off:
