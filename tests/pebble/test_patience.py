@@ -48,13 +48,13 @@ def window(retry_after: str) -> Reply:
 
 
 def aged(machine: Machine, days: float) -> None:
-    """Turn back the record of the live certificate, as if it had been issued so much earlier."""
-    path = machine.live("www") / "version.json"
-    version = json.loads(path.read_text(encoding="utf-8"))
-    for field in ("not_before", "not_after", "earliest_end"):
-        at = datetime.fromisoformat(version[field]) - timedelta(days=days)
-        version[field] = at.isoformat()
-    path.write_text(json.dumps(version), encoding="utf-8")
+    """Turn back the records of all versions, as if they had been issued so much earlier."""
+    for path in machine.live("www").resolve().parent.glob("*/version.json"):
+        version = json.loads(path.read_text(encoding="utf-8"))
+        for field in ("not_before", "not_after", "earliest_end", "installed_at"):
+            at = datetime.fromisoformat(version[field]) - timedelta(days=days)
+            version[field] = at.isoformat()
+        path.write_text(json.dumps(version), encoding="utf-8")
 
 
 @pytest.mark.rule("ARI-9")

@@ -150,9 +150,10 @@ class City(MemoryAuthority):
             self.clock.sleep(HANGS.total_seconds())
         return TemporaryFailure(why="no answer", general=True)
 
-    def forget_polls(self, cert_ids: set[str]) -> None:
-        """What was answered about these was never written down there."""
-        for cert_id in cert_ids:
+    def forgotten(self) -> None:
+        """What was answered in this run was never written down there."""
+        self.told = None
+        for cert_id in self.asked:
             self.next_poll.pop(cert_id, None)
 
     def window(self, made: Made) -> Window:

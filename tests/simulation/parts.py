@@ -20,7 +20,7 @@ from fakes.shelf import MemoryShelf
 from fakes.solver import MemorySolver
 from support import forge
 
-POOL = 256
+POOL = 1009
 Enter = Callable[[str], None]
 
 
@@ -119,7 +119,7 @@ def _pem(number: int) -> bytes:
 
 @dataclass(slots=True)
 class PooledKeys:
-    """The port `Keys`: the same keys again from the same seed, never one twice in a row."""
+    """The port `Keys`: the same keys again from the same seed, and no key soon again."""
 
     dice: Random
     _next: int = field(init=False)

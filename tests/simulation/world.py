@@ -263,7 +263,7 @@ class World:
         self.runs_lost += self.lost_run
         written = not (self.lost_run or self.has(Kind.FULL) or self.has(Kind.READ_ONLY))
         if not written:
-            self.city.forget_polls(self.city.asked)
+            self.city.forgotten()
         right = written and not self.has(Kind.WRONG_CLOCK)
         self.oracle.tried(self.city.failed, known=right)
         self.oracle.look(started, by_hand=by_hand)
