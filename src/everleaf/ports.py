@@ -14,6 +14,7 @@ can go wrong outside; any other exception is a bug. All are safe to call from se
 | Solver | one way to answer challenges |
 | Terminators | deploy hooks |
 | Resolver, Probe | DNS, and TLS servers as seen from outside |
+| Diagnostician | what is wrong with a TLS server |
 | Alerts | whoever is to be told |
 | Events | logs and progress |
 | Executor | threads |
@@ -27,9 +28,11 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from everleaf.core.alerting import Alert
+from everleaf.core.approach import DIRECT, Approach, Pair
 from everleaf.core.backoff import Attempts
 from everleaf.core.caa import Caa
 from everleaf.core.certificate import Version
+from everleaf.core.diagnosis import Diagnosis, Question
 from everleaf.core.identifiers import Identifier
 from everleaf.core.job import Holding, Pending, Trace
 from everleaf.core.lifecycle import Stage
@@ -582,8 +585,12 @@ class Terminators(Protocol):
 class Resolver(Protocol):
     """Addresses of names, by the configured name servers."""
 
-    def addresses(self, host: str) -> tuple[str, ...]:
+    def addresses(self, host: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
         """All A and AAAA records' addresses, sorted; an address is its own answer.
+
+        Args:
+            host: the name.
+            servers: name servers to ask in place of the configured ones.
 
         Raises:
             EverleafError: the name does not exist, has no address, or no server answered.
@@ -606,31 +613,50 @@ class Seen:
     `chain` is empty where there was no handshake to a certificate; then `words` says why, and
     `no_route` whether it is our own side that has no way there. `taken`: the server asked for
     the client's certificate that was presented, and did not refuse it; else `words` says why.
+    `code`: of the symptom that `words` tell, where it is one.
     """
 
     chain: tuple[bytes, ...] = ()
     words: str = ""
+    code: str = ""
     no_route: bool = False
     taken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One connection to be made.
+
+    Attributes:
+        server_name: not sent where it is an address.
+        present: folder of a client's certificate that is presented; whether the server took it is
+            in `Seen.taken`.
+        client: presented as well, where the look is for the server's own certificate.
+        key_kind: `ecdsa` or `rsa`: only certificates with such a key will do for us; empty: all.
+    """
+
+    address: str
+    port: int
+    server_name: str
+    approach: Approach = DIRECT
+    present: str | None = None
+    client: Pair | None = None
+    key_kind: str = ""
 
 
 class Probe(Protocol):
     """Looks at one TLS server, without trusting it. Never raises for what a server does."""
 
-    def look(
-        self,
-        address: str,
-        port: int,
-        server_name: str,
-        timeout: float,
-        present: str | None = None,
-    ) -> Seen:
-        """One fresh connection. `server_name` is not sent where it is an address.
+    def look(self, ask: Ask, timeout: float) -> Seen:
+        """One fresh connection; `timeout` seconds for all of it."""
+        ...
 
-        Args:
-            present: folder of a client's certificate that is presented; whether the server took
-                it is in `taken`.
-        """
+
+class Diagnostician(Protocol):
+    """Finds out what is wrong with a TLS server. Never raises for what a server does."""
+
+    def look(self, question: Question) -> Diagnosis:
+        """Look at every address, and say all that is wrong, ranked."""
         ...
 
 

@@ -15,7 +15,7 @@ from everleaf.core.rehearsed import Rehearsed
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Actor, EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Pipeline
-from everleaf.ports import Changed, Shelf, Store
+from everleaf.ports import Ask, Changed, Shelf, Store
 from everleaf.report import Report
 from everleaf.stages.install import material_of, version_of
 from everleaf.stages.sight import TIMEOUT, Target, targets
@@ -163,7 +163,14 @@ class Rehearsal:
         endpoint = target.endpoint
         if target.unresolved:
             return f"{endpoint}: {target.unresolved}"
-        seen = self._tools.probe.look(target.address, endpoint.port, endpoint.host, TIMEOUT)
+        ask = Ask(
+            address=target.address,
+            port=endpoint.port,
+            server_name=endpoint.host,
+            approach=endpoint.approach,
+            client=endpoint.client,
+        )
+        seen = self._tools.probe.look(ask, TIMEOUT)
         if seen.chain or seen.no_route or endpoint.optional:
             return ""
         return f"{endpoint} at {target.address}: {seen.words}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from everleaf.ports import Probe, Seen
+from everleaf.ports import Ask, Probe, Seen
 from everleaf.tls.probe import TlsProbe
 from fakes.edges import Edges
 from support.certs import Authority, Live, Pair
@@ -27,6 +27,14 @@ class Place:
     probe: Probe
     server: Address
     nobody: Address
+
+    def look(self, address: Address, name: str = NAME) -> Seen:
+        return self.probe.look(ask(address, name), 10)
+
+
+def ask(address: Address, name: str = NAME, present: str | None = None) -> Ask:
+    host, port = address
+    return Ask(address=host, port=port, server_name=name, present=present)
 
 
 def context_of(folder: Path, pair: Pair) -> ssl.SSLContext:
@@ -97,22 +105,22 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 def test_the_chain_is_seen_as_sent_leaf_first(place: Place) -> None:
-    seen = place.probe.look(*place.server, NAME, 10)
+    seen = place.look(place.server)
     assert seen.chain == tuple(PAIR.chain)
     assert not seen.words
 
 
 def test_the_server_name_chooses(place: Place) -> None:
-    assert place.probe.look(*place.server, OTHER, 10).chain == tuple(SECOND.chain)
+    assert place.look(place.server, OTHER).chain == tuple(SECOND.chain)
 
 
 def test_every_look_is_fresh(place: Place) -> None:
     for name, pair in ((NAME, PAIR), (OTHER, SECOND)) * 3:
-        assert place.probe.look(*place.server, name, 10).chain == tuple(pair.chain)
+        assert place.look(place.server, name).chain == tuple(pair.chain)
 
 
 def test_nobody_there_is_said_in_words(place: Place) -> None:
-    seen = place.probe.look(*place.nobody, NAME, 10)
+    seen = place.look(place.nobody)
     assert seen.chain == ()
     assert "nothing listens there" in seen.words
     assert not seen.no_route
@@ -123,7 +131,7 @@ def test_nobody_there_is_said_in_words(place: Place) -> None:
 
 def shown(answer: Callable[[socket.socket], None], timeout: float = 10) -> str:
     with listening(answer) as address:
-        seen = TlsProbe().look(*address, NAME, timeout)
+        seen = TlsProbe().look(ask(address), timeout)
     assert seen.chain == ()
     return seen.words
 
@@ -152,7 +160,7 @@ def test_only_old_versions_are_told_so(tmp_path: Path) -> None:
     context = context_of(tmp_path, PAIR)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     with listening(handshake(context)) as address:
-        assert TlsProbe().look(*address, NAME, 10).chain == tuple(PAIR.chain)
+        assert TlsProbe().look(ask(address), 10).chain == tuple(PAIR.chain)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -163,7 +171,7 @@ def test_a_server_that_demands_a_client_certificate_still_shows_its_own(
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = context.maximum_version = version
     with listening(handshake(context)) as address:
-        assert TlsProbe().look(*address, NAME, 10).chain == tuple(PAIR.chain)
+        assert TlsProbe().look(ask(address), 10).chain == tuple(PAIR.chain)
 
 
 @dataclass(slots=True)
@@ -192,7 +200,7 @@ class Strict:
                     channel.sendall(self.http)
 
         with listening(answer) as address:
-            return TlsProbe().look(*address, NAME, 10, str(client.path))
+            return TlsProbe().look(ask(address, present=str(client.path)), 10)
 
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -246,12 +254,12 @@ def test_an_address_is_never_sent_as_a_server_name(tmp_path: Path) -> None:
 
     context.sni_callback = note  # type: ignore[assignment]
     with listening(handshake(context)) as address:
-        TlsProbe().look(*address, "127.0.0.1", 10)
-        TlsProbe().look(*address, "a.test.", 10)
+        TlsProbe().look(ask(address, "127.0.0.1"), 10)
+        TlsProbe().look(ask(address, "a.test."), 10)
     assert names == [None, "a.test"]
 
 
 def test_no_way_from_here_is_told_apart_from_nobody_there() -> None:
-    seen = TlsProbe().look("2001:db8::1", 443, NAME, 0.5)
+    seen = TlsProbe().look(ask(("2001:db8::1", 443)), 0.5)
     assert seen.chain == ()
     assert seen.no_route or seen.words == "no answer in time"

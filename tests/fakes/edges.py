@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from everleaf.ports import Changed, HookResult, Seen
+from everleaf.ports import Ask, Changed, HookResult, Seen
 
 Chain = tuple[bytes, ...]
 
@@ -60,15 +60,9 @@ class Edges:
     def _called(self, verb: str, terminator: str, changed: Sequence[Changed]) -> None:
         self.calls.append((verb, terminator, tuple(one.certificate for one in changed)))
 
-    def look(
-        self,
-        address: str,
-        port: int,
-        server_name: str,
-        timeout: float,
-        present: str | None = None,
-    ) -> Seen:
-        del port, timeout
+    def look(self, ask: Ask, timeout: float) -> Seen:
+        del timeout
+        address, server_name, present = ask.address, ask.server_name, ask.present
         self.looks += 1
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")

@@ -1,7 +1,7 @@
 """Names and their addresses, from a dictionary."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from everleaf.core.caa import Caa, CaaRecord
@@ -15,7 +15,8 @@ class MemoryResolver:
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, tuple[CaaRecord, ...]] = field(default_factory=dict)
 
-    def addresses(self, host: str) -> tuple[str, ...]:
+    def addresses(self, host: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
+        del servers
         try:
             return (str(ipaddress.ip_address(host)),)
         except ValueError:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from everleaf.core.approach import DIRECT, Approach, Pair
 from everleaf.core.identifiers import Identifier, key_of
 from everleaf.core.quiet import QuietHours
 
@@ -70,6 +71,10 @@ class Endpoint:
     Attributes:
         host: DNS name or address, sent as server name where it is a name.
         addresses: looked at instead of what the name resolves to; empty: resolve.
+        command: prints the addresses, one a line, in place of that.
+        resolver: name servers that are asked for the addresses; empty: those of [settings].
+        approach: how it is reached.
+        client: presented to a server that demands a certificate of its clients.
         terminator: the one that serves it; empty: any of the certificate's.
         optional: seen and shown, but never failing.
         present: the certificate is a client's, and is presented there.
@@ -78,6 +83,10 @@ class Endpoint:
     host: str
     port: int = 443
     addresses: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    resolver: tuple[str, ...] = ()
+    approach: Approach = DIRECT
+    client: Pair | None = None
     terminator: str = ""
     optional: bool = False
     present: bool = False

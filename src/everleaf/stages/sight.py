@@ -10,7 +10,7 @@ from everleaf.core.job import Job
 from everleaf.core.standing import Observation, Sight
 from everleaf.core.wanted import Endpoint, join_port
 from everleaf.errors import EverleafError
-from everleaf.ports import Resolver, Seen
+from everleaf.ports import Ask, Resolver, Seen
 from everleaf.stages.contract import Tools
 
 TIMEOUT = 5.0
@@ -82,9 +82,15 @@ class Watch:
     def _connect(self, target: Target) -> Seen:
         endpoint = target.endpoint
         present = self._tools.shelf.live_path(self._job.name) if endpoint.present else None
-        return self._tools.probe.look(
-            target.address, endpoint.port, endpoint.host, TIMEOUT, present
+        ask = Ask(
+            address=target.address,
+            port=endpoint.port,
+            server_name=endpoint.host,
+            approach=endpoint.approach,
+            present=present,
+            client=endpoint.client,
         )
+        return self._tools.probe.look(ask, TIMEOUT)
 
     def _grace_left(self, endpoint: Endpoint) -> float:
         standing = self._job.standing

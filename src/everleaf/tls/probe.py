@@ -8,7 +8,7 @@ import time
 from functools import cached_property
 from typing import Any
 
-from everleaf.ports import Seen
+from everleaf.ports import Ask, Seen
 from everleaf.tls.client import Client
 from everleaf.tls.symptoms import words
 
@@ -22,21 +22,15 @@ class TlsProbe:
     def _context(self) -> ssl.SSLContext:
         return _new_context()
 
-    def look(
-        self,
-        address: str,
-        port: int,
-        server_name: str,
-        timeout: float,
-        present: str | None = None,
-    ) -> Seen:
+    def look(self, ask: Ask, timeout: float) -> Seen:
         """One fresh connection; `timeout` seconds for all of it."""
         end = time.monotonic() + timeout
-        name = None if _is_address(server_name) else server_name.rstrip(".")
+        present, address = ask.present, ask.address
+        name = None if _is_address(ask.server_name) else ask.server_name.rstrip(".")
         try:
             client = Client(present, name or address, end) if present is not None else None
             context = client.context(_new_context()) if client else self._context
-            with socket.create_connection((address, port), timeout=timeout) as line:
+            with socket.create_connection((address, ask.port), timeout=timeout) as line:
                 line.settimeout(max(0.1, end - time.monotonic()))
                 with context.wrap_socket(
                     line, server_hostname=name, do_handshake_on_connect=False

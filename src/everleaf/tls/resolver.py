@@ -27,7 +27,7 @@ class DnsResolver:
     def _resolver(self) -> "Resolver":
         return resolver_over(self._servers)
 
-    def addresses(self, host: str) -> tuple[str, ...]:
+    def addresses(self, host: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
         """All A and AAAA records' addresses; an address is its own answer.
 
         Raises:
@@ -42,7 +42,7 @@ class DnsResolver:
             pass
         # Not resolve_name: it gives each kind no more time than one silent server may take, so that
         # the next server is never asked.
-        resolve = self._resolver.resolve
+        resolve = (resolver_over(servers) if servers else self._resolver).resolve
         try:
             six = resolve(host, "AAAA", raise_on_no_answer=False)
             four = resolve(six.qname, "A", raise_on_no_answer=False)

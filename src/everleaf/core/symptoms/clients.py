@@ -1,0 +1,5 @@
+"""Certificates that the server demands of its clients."""
+
+from everleaf.core.symptoms import Symptom
+
+ROWS: tuple[Symptom, ...] = ()

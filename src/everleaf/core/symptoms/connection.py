@@ -1,0 +1,5 @@
+"""Between the first packet and the end of the handshake."""
+
+from everleaf.core.symptoms import Symptom
+
+ROWS: tuple[Symptom, ...] = ()

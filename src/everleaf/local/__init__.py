@@ -1,0 +1,1 @@
+"""The servers of this machine, seen from their own side: configuration, files, processes."""
