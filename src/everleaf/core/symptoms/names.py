@@ -18,19 +18,19 @@ WRONG_VIRTUAL_HOST = Symptom(
     check="Check that a virtual host of this port names the host (nginx: `server_name`; Apache: "
     "`ServerName`; haproxy: its `crt` or `crt-list`), and was loaded",
 )
-NAME_MISMATCH = Symptom(
-    code="name-mismatch",
+HOSTNAME_MISMATCH = Symptom(
+    code="hostname-mismatch",
     rank=33,
     meaning="The certificate is not for the name by which the server was reached, so that every "
     "client refuses it.",
     check="Check which certificate the server is configured with for this name, and whether the "
     "name is among those it was ordered for",
 )
-NO_ALTERNATIVE_NAME = Symptom(
-    code="no-alternative-name",
+NO_SUBJECT_ALTERNATIVE_NAME = Symptom(
+    code="no-subject-alternative-name",
     rank=34,
-    meaning="The certificate has no subject alternative name; today's clients do not look at the "
-    "common name (RFC 9525, section 2).",
+    meaning="The certificate has no DNS name and no address as subject alternative name; "
+    "today's clients do not look at the common name (RFC 9525, section 2).",
     check="Have a certificate issued that holds its names as subject alternative names",
 )
 NOT_RELOADED = Symptom(
@@ -80,8 +80,8 @@ CLOCKS_DIFFER = Symptom(
 ROWS: tuple[Symptom, ...] = (
     UNKNOWN_NAME,
     WRONG_VIRTUAL_HOST,
-    NAME_MISMATCH,
-    NO_ALTERNATIVE_NAME,
+    HOSTNAME_MISMATCH,
+    NO_SUBJECT_ALTERNATIVE_NAME,
     NOT_RELOADED,
     OUR_CLOCK,
     ADDRESS_DIFFERS,
