@@ -25,6 +25,26 @@ class Actor(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What is wrong at one address: the code of a symptom, and what to check first, in words.
+
+    Attributes:
+        endpoint: `host:port` as configured; `address`: empty where the name did not resolve.
+        code: of `everleaf.core.symptoms`; empty: it is none that is known.
+    """
+
+    endpoint: str
+    address: str
+    code: str = ""
+    words: str = ""
+
+    def __str__(self) -> str:
+        """On one line."""
+        text = f"{self.code}: {self.words}" if self.code else self.words
+        return f"{self.endpoint} at {self.address or '-'}: {text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """What went wrong, where, in whose words, and what helps.
 
@@ -35,6 +55,7 @@ class Fault:
         where: a URL, path, address or name, where there is one.
         words: the foreign words as they came (problem documents, a server's output), a line each.
         remedy: what to do, where we know it.
+        causes: what was found at each address, where there are several to tell apart.
     """
 
     actor: Actor
@@ -43,6 +64,7 @@ class Fault:
     where: str = ""
     words: tuple[str, ...] = ()
     remedy: str = ""
+    causes: tuple[Cause, ...] = ()
 
     def __str__(self) -> str:
         """The whole fault on one line."""

@@ -47,6 +47,8 @@ class Observation:
         endpoint: `host:port` as configured; `address`: empty where the name did not resolve.
         version: the version that it was expected to serve.
         serial: hexadecimal, of the leaf that it served, where it served one.
+        words: what is wrong there, why, and what to check first.
+        code: of the symptom that they tell; empty: it is none that is known.
         misses: looks in a row that were failing, over all runs.
     """
 
@@ -57,6 +59,7 @@ class Observation:
     version: str
     serial: str = ""
     words: str = ""
+    code: str = ""
     misses: int = 0
     terminator: str = ""
     optional: bool = False
