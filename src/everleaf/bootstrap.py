@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Solvers that an authority finds by the name's addresses, and those that never wait.
 _FOUND_BY_NAME = ("http-01", "webroot", "tls-alpn-01")
 _CLOCKLESS = ("http-01", "webroot")
+_REHEARSAL = "rehearsal"  # the folder of a rehearsal's own accounts and state
 
 Listener = Callable[[str, str, str], None]
 
@@ -64,10 +65,8 @@ class Workshop:
         from everleaf.store.sqlite import SqliteStore
 
         def aside(path: Path) -> None:
-            self.events.say(
-                "warning", "damaged state put aside", certificate="", stage="order",
-                place=str(path),
-            )  # fmt: skip
+            what, place = "damaged state put aside", str(path)
+            self.events.say("warning", what, certificate="", stage="order", place=place)
 
         return SqliteStore(self._state_dir, reading=self._reading, aside=aside)
 
@@ -112,6 +111,13 @@ class Workshop:
         from everleaf.tls.probe import TlsProbe
 
         return TlsProbe()
+
+    @cached_property
+    def diagnostician(self) -> ports.Diagnostician:
+        """TLS from outside, looked at closely."""
+        from everleaf.tls.diagnosing import Doctor
+
+        return Doctor(self.resolver)
 
     @cached_property
     def alerts(self) -> ports.Alerts:
@@ -228,7 +234,7 @@ class Workshop:
     def _rehearsal_store(self) -> ports.Store:
         from everleaf.store.sqlite import SqliteStore
 
-        return SqliteStore(rehearsal_dir(self._settings), reading=True)
+        return SqliteStore(self._settings.state_dir / _REHEARSAL, reading=True)
 
     def wake(self) -> timedelta:
         """The time from one run to the next: RFC 9773, section 4.2, asks for it."""
@@ -277,8 +283,7 @@ def build(
 
     Args:
         settings: the whole configuration.
-        level: the least level that is logged.
-        log_format: `text` or `json`.
+        level, log_format: the least that is logged; `text` or `json`.
         deadline: after which waiting ends; None: never.
         jobs: certificates side by side; None: as configured.
         listener: shows progress.
@@ -291,10 +296,5 @@ def build(
         events=LogEvents(level=level, form=log_format, listener=listener),
         jobs=jobs or settings.jobs,
         reading=reading,
-        state_dir=rehearsal_dir(settings) if rehearsing else settings.state_dir,
+        state_dir=settings.state_dir / _REHEARSAL if rehearsing else settings.state_dir,
     )
-
-
-def rehearsal_dir(settings: Settings) -> Path:
-    """Where a rehearsal keeps its own accounts and state."""
-    return settings.state_dir / "rehearsal"

@@ -48,8 +48,7 @@ class Teller:
                 "not_after": serving.not_after.isoformat() if serving else None,
                 "explanation_url": _explanation(job),
                 "faults": [
-                    {"stage": stage.value, "code": one.fault.code, "text": str(one.fault)}
-                    for stage, one in job.standing.troubles.items()
+                    _told(stage.value, one.fault) for stage, one in job.standing.troubles.items()
                 ],
             }
             try:
@@ -72,7 +71,7 @@ class Teller:
         """
         tools = self.pipeline.tools
         alert = alerting.Alert(kind=alerting.Kind.FAILING, certificate=name, what=str(fault))
-        faults = [{"stage": "", "code": fault.code, "text": str(fault)}]
+        faults = [_told("", fault)]
         try:
             if tools.store.standing(name).told.failing:
                 return
@@ -86,6 +85,15 @@ class Teller:
                 "error", "alert not remembered", certificate=name, stage="alert",
                 words=str(error.fault),
             )  # fmt: skip
+
+
+def _told(stage: str, fault: Fault) -> dict[str, object]:
+    """A fault as an alert's document has it."""
+    causes = [
+        {"endpoint": one.endpoint, "address": one.address, "code": one.code, "words": one.words}
+        for one in fault.causes
+    ]
+    return {"stage": stage, "code": fault.code, "text": str(fault), "causes": causes}
 
 
 def _explanation(job: Job) -> str | None:

@@ -24,6 +24,7 @@ from everleaf.system.lock import FileLock
 from fakes.accounts import MemoryAccounts
 from fakes.clock import START, TurnedClock
 from fakes.disk import Disk, KilledError
+from fakes.doctor import MemoryDoctor
 from fakes.names import MemoryResolver
 from fakes.people import Letters
 from fakes.randomness import SeededDice
@@ -64,6 +65,7 @@ class World:
     alerts: Letters = field(default_factory=Letters)
     events: Quiet = field(default_factory=Quiet)
     executor: Inline = field(default_factory=Inline)
+    diagnostician: MemoryDoctor = field(default_factory=MemoryDoctor)
     resolver: MemoryResolver = field(default_factory=MemoryResolver)
     disk: Disk = field(default_factory=Disk)
     wanted: dict[str, Wanted] = field(default_factory=dict)

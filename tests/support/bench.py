@@ -26,6 +26,7 @@ from everleaf.system.executor import Inline
 from fakes.accounts import MemoryAccounts
 from fakes.authority import MemoryAuthority
 from fakes.clock import TurnedClock
+from fakes.doctor import MemoryDoctor
 from fakes.edges import Edges
 from fakes.names import MemoryResolver
 from fakes.people import Letters, Log
@@ -44,6 +45,7 @@ class Bench:
     alerts: Letters = field(default_factory=Letters)
     events: Log = field(default_factory=Log)
     executor: Inline = field(default_factory=Inline)
+    diagnostician: MemoryDoctor = field(default_factory=MemoryDoctor)
     resolver: MemoryResolver = field(default_factory=MemoryResolver)
     wanted: dict[str, Wanted] = field(default_factory=dict)
     wake: timedelta = timedelta(hours=1)

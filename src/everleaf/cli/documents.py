@@ -9,7 +9,7 @@ from everleaf.core.schedule import times
 from everleaf.core.standing import Observation
 from everleaf.core.venue import Venue
 from everleaf.core.wanted import Wanted
-from everleaf.errors import Fault
+from everleaf.errors import Cause, Fault
 from everleaf.ports import AccountFacts, Event
 from everleaf.report import Report
 
@@ -31,6 +31,17 @@ def fault(one: Fault) -> Document:
         "where": one.where or None,
         "words": list(one.words),
         "remedy": one.remedy or None,
+        "causes": [cause(each) for each in one.causes],
+    }
+
+
+def cause(one: Cause) -> Document:
+    """What was found at one address."""
+    return {
+        "endpoint": one.endpoint,
+        "address": one.address or None,
+        "code": one.code or None,
+        "words": one.words or None,
     }
 
 
@@ -155,6 +166,7 @@ def address(one: Observation) -> Document:
         "at": moment(one.at),
         "serial": one.serial or None,
         "version": one.version,
+        "code": one.code or None,
         "words": one.words or None,
         "optional": one.optional,
     }

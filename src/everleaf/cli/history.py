@@ -3,6 +3,7 @@
 import click
 
 from everleaf.cli import WRONG, Context, console, documents, session
+from everleaf.ports import Event
 
 _MOST = 1_000_000
 
@@ -33,9 +34,14 @@ def command(context: Context, name: str | None, *, limit: int, as_json: bool) ->
                     one.certificate,
                     one.stage,
                     one.what,
-                    " ".join(value for value in one.detail.values() if value),
+                    " ".join(_words(one)),
                 )
                 for one in events
             ]
         )
     return WRONG if settings.faults else 0
+
+
+def _words(event: Event) -> list[str]:
+    """The detail for people, to whom a fault's own words name its causes already."""
+    return [text for key, text in event.detail.items() if text and key != "causes"]

@@ -87,9 +87,9 @@ def _lines(pipeline: Pipeline, job: Job) -> list[str]:
     if not job.wanted.endpoints:
         lines.append("  not confirmed, by choice")
     for one in job.standing.observations:
-        words = f": {one.words}" if one.words else ""
+        why = "".join(f": {each}" for each in (one.code, one.words) if each)
         at = documents.moment(one.at)
-        lines.append(f"  {one.endpoint} at {one.address or '-'}: {one.sight}, {at}{words}")
+        lines.append(f"  {one.endpoint} at {one.address or '-'}: {one.sight}, {at}{why}")
     return lines
 
 

@@ -10,8 +10,9 @@ from everleaf.core.job import Job
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome
 from everleaf.core.standing import Observation, Sight, Standing
 from everleaf.core.wanted import Endpoint
-from everleaf.errors import Actor, Fault
+from everleaf.errors import Actor, Cause, Fault
 from everleaf.stages.contract import Tools
+from everleaf.stages.explain import Explainer
 from everleaf.stages.sight import Watch, targets
 
 
@@ -77,8 +78,9 @@ def act(job: Job, tools: Tools) -> Outcome:
     expected = expected_endpoints(job, live)
     found = [one for endpoint in expected for one in targets(endpoint, tools.resolver)]
     watch = Watch(job, live, tools)
-    looks = tools.executor.each(watch.look, found)
-    seen = [_remembered(job.standing, one[1]) for one in looks if one is not None]
+    looks = [one for one in tools.executor.each(watch.look, found) if one is not None]
+    explained = Explainer(job, live, tools).explained(looks)
+    seen = [_remembered(job.standing, one) for one in explained]
     seen.sort(key=lambda one: (one.endpoint, one.address))
     tools.store.change(job.name, lambda known: _with(known, job, expected, seen))
     bad = [one for one in seen if one.sight.is_failing and not one.optional]
@@ -124,14 +126,18 @@ def _with(
 
 
 def _fault(bad: Sequence[Observation], live: Version) -> Fault:
-    lines = tuple(f"{one.endpoint} at {one.address or '-'}: {one.words}" for one in bad)
+    causes = tuple(
+        Cause(endpoint=one.endpoint, address=one.address, code=one.code, words=one.words)
+        for one in bad
+    )
     stale = any(one.sight in (Sight.STALE, Sight.CHAIN) for one in bad)
     return Fault(
         actor=Actor.EDGE,
         code="unconfirmed",
         what=f"{len(bad)} of the addresses do not serve the live certificate, serial {live.serial}",
-        words=lines,
+        words=tuple(str(one) for one in causes),
         remedy="A later run reloads what is stale; nothing is ordered"
         if stale
         else "A later run looks again; an endpoint may be marked optional",
+        causes=causes,
     )

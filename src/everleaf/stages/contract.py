@@ -53,6 +53,11 @@ class Tools(Protocol):
         ...
 
     @property
+    def diagnostician(self) -> ports.Diagnostician:
+        """What is wrong with a TLS server."""
+        ...
+
+    @property
     def alerts(self) -> ports.Alerts:
         """Whoever is to be told."""
         ...

@@ -27,4 +27,6 @@ def _told(outcome: Outcome) -> tuple[str, Mapping[str, str]]:
         case Waiting(until, why):
             return "waiting", {"why": why, "until": until.isoformat()}
         case Failed(fault):
-            return "failed", {"code": fault.code, "fault": str(fault)}
+            found = ", ".join(one.code for one in fault.causes if one.code)
+            causes = {"causes": found} if found else {}
+            return "failed", {"code": fault.code, "fault": str(fault), **causes}
