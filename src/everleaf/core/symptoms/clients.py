@@ -57,6 +57,16 @@ CLIENT_NOT_ASKED = Symptom(
     weight=Weight.NOTICE,
 )
 
+CLIENT_REFUSED_IN_HTTP = Symptom(
+    code="client-certificate-refused-in-http",
+    rank=56,
+    meaning="The handshake asked for a client certificate and succeeded all the same, and then the "
+    "request was refused with 400, 403, 495 or 496 (with 401 too, where one was presented): nginx "
+    "and Apache refuse a missing or untrusted certificate so, where it is optional for TLS.",
+    check="Look with --client-cert and --client-key; with them already, check that the issuer is "
+    "in the server's bundle (nginx: `ssl_client_certificate`) and what the error log says",
+)
+
 ROWS: tuple[Symptom, ...] = (
     CLIENT_REQUIRED,
     CLIENT_UNREADABLE,
@@ -65,5 +75,6 @@ ROWS: tuple[Symptom, ...] = (
     CLIENT_WRONG_USAGE,
     CLIENT_REVOKED,
     CLIENT_REFUSED,
+    CLIENT_REFUSED_IN_HTTP,
     CLIENT_NOT_ASKED,
 )
