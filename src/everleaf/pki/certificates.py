@@ -4,9 +4,12 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from everleaf.core.certificate import Facts, cert_id
@@ -15,6 +18,7 @@ from everleaf.errors import MachineError
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s*(.*?)\s*-----END CERTIFICATE-----", re.DOTALL)
 _LINE = 64
+_QUIETLY = Lock()
 
 
 def split(pem: bytes) -> tuple[bytes, ...]:
@@ -39,6 +43,36 @@ def to_pem(der: bytes) -> bytes:
     lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
     begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
     return b"\n".join([begin, *lines, end, b""])
+
+
+def read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
+    """Those that can be read whole, and a sentence for each of the others."""
+    found, unreadable = [], []
+    for place, der in enumerate(ders, start=1):
+        try:
+            found.append(load(der))
+        except ValueError as error:
+            unreadable.append(f"certificate {place} of {len(ders)} cannot be read: {error}")
+    return found, unreadable
+
+
+def load(der: bytes) -> x509.Certificate:
+    """A certificate that can be read whole: its names, its key and its extensions.
+
+    Some roots have a serial number below one, which `cryptography` warns of and everybody takes;
+    filters of warnings are the process's own, so one thread at a time sets them aside.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    try:
+        with _QUIETLY, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one = x509.load_der_x509_certificate(der)
+            _ = one.extensions, one.public_key(), one.subject, one.issuer
+    except (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise ValueError(str(error)) from error
+    return one
 
 
 def facts(der: bytes) -> Facts:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from everleaf.core.identifiers import Identifier
 from everleaf.core.wanted import Usage
 from everleaf.pki import issuance, rules
-from everleaf.pki.certificates import to_pem
+from everleaf.pki.certificates import read, to_pem
 from everleaf.pki.preferred import leads_to
 from everleaf.pki.trust import issued, untrusted
 
@@ -75,7 +74,7 @@ def judge(
         now: aware.
         beside: what it is compared with.
     """
-    certificates, unreadable = _read(chain)
+    certificates, unreadable = read(chain)
     if not certificates:
         return Verdict(mended=(), objections=(*unreadable, "the chain holds no certificate"))
     ordered = mend(certificates, public_key)
@@ -89,7 +88,7 @@ def judge(
         *(line for one in ordered for line in rules.strength(one)),
         *(line for one in ordered for line in rules.dates(one, now)),
     ]
-    anchors, _ = _read(roots)
+    anchors, _ = read(roots)
     server = Usage.SERVER in usages
     objections += untrusted(ordered, anchors, now, others_found=bool(objections), server=server)
     mended = tuple(one.public_bytes(Encoding.DER) for one in ordered)
@@ -105,24 +104,11 @@ def judge(
 
 
 def _compared(leaf: x509.Certificate, beside: Beside) -> Iterator[str]:
-    before, _ = _read([beside.before] if beside.before else [])
+    before, _ = read([beside.before] if beside.before else [])
     yield from issuance.renewed(leaf, before[0] if before else None, reuse_key=beside.reuse_key)
     if beside.public:
         yield from issuance.calendar(leaf)
         yield from issuance.transparency(leaf)
-
-
-def _read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
-    found, unreadable = [], []
-    for place, der in enumerate(ders, start=1):
-        try:
-            one = x509.load_der_x509_certificate(der)
-            _ = one.extensions, one.public_key(), one.subject, one.issuer
-        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-            unreadable.append(f"certificate {place} of {len(ders)} cannot be read: {error}")
-        else:
-            found.append(one)
-    return found, unreadable
 
 
 def mend(certificates: Sequence[x509.Certificate], public_key: bytes) -> list[x509.Certificate]:

@@ -53,7 +53,7 @@ def calendar(leaf: x509.Certificate) -> Iterator[str]:
 
 def transparency(leaf: x509.Certificate) -> Iterator[str]:
     """It carries signed timestamps of Certificate Transparency logs (RFC 6962, section 3.3)."""
-    count = _timestamps(leaf)
+    count = timestamps(leaf)
     if count < _FEWEST_TIMESTAMPS:
         yield (
             f"it carries {count or 'no'} signed certificate timestamp{'s' if count != 1 else ''}: "
@@ -61,7 +61,8 @@ def transparency(leaf: x509.Certificate) -> Iterator[str]:
         )
 
 
-def _timestamps(leaf: x509.Certificate) -> int:
+def timestamps(leaf: x509.Certificate) -> int:
+    """How many signed timestamps are embedded."""
     oid = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
     try:
         value = leaf.extensions.get_extension_for_oid(oid).value

@@ -56,7 +56,7 @@ def usages(leaf: x509.Certificate, wanted: Sequence[Usage]) -> Iterator[str]:
 
     One that may be used for more than was asked is no worse for it.
     """
-    extended = _extension(leaf, x509.ExtendedKeyUsage)
+    extended = extension(leaf, x509.ExtendedKeyUsage)
     for one in wanted:
         purpose, words = _PURPOSES[one]
         if extended is None:
@@ -65,14 +65,14 @@ def usages(leaf: x509.Certificate, wanted: Sequence[Usage]) -> Iterator[str]:
             yield f"it is not for {words}: the extended key usage lacks it"
     if is_ca(leaf):
         yield "it is the certificate of an authority, not of a server"
-    usage = _extension(leaf, x509.KeyUsage)
+    usage = extension(leaf, x509.KeyUsage)
     if usage is not None and not usage.digital_signature:
         yield "its key usage lacks digital signatures, which TLS 1.3 needs"
 
 
 def is_ca(certificate: x509.Certificate) -> bool:
     """Whether it may issue others."""
-    constraints = _extension(certificate, x509.BasicConstraints)
+    constraints = extension(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.ca
 
 
@@ -116,9 +116,10 @@ def describe(certificate: x509.Certificate) -> str:
     return f"the authority's certificate {certificate.subject.rfc4514_string()!r}"
 
 
-def _extension(
+def extension(
     certificate: x509.Certificate, kind: type[x509.extensions.ExtensionTypeVar]
 ) -> x509.extensions.ExtensionTypeVar | None:
+    """The extension of this kind, where there is one."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

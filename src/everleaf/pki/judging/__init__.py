@@ -1,0 +1,69 @@
+"""Judging a chain as it was sent: all that speaks against it, each by the code of its symptom."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from everleaf.core.diagnosis import Finding, Store, ranked
+from everleaf.core.symptoms.chain import NO_CERTIFICATE, UNREADABLE_CERTIFICATE
+from everleaf.core.wanted import Usage
+from everleaf.pki.certificates import load
+from everleaf.pki.judging import names, order, strength, trust, usages, validity
+
+
+def judge(
+    chain: Sequence[bytes],
+    name: str,
+    stores: Sequence[Store],
+    now: datetime,
+    *,
+    usage: Usage = Usage.SERVER,
+) -> tuple[Finding, ...]:
+    """Everything that speaks against it, ranked; `Finding.where` is left empty.
+
+    Not looked at: revocation, signatures of Certificate Transparency logs, policies.
+
+    Args:
+        chain: DER, as sent.
+        name: DNS name or address that it must be for; empty: names are not judged.
+        stores: that which clients trust, the decisive one first.
+        now: aware.
+        usage: of a client's certificate, names are not judged.
+    """
+    sent, unreadable, first = _read(chain)
+    if not sent or not first:
+        return ranked([*unreadable, *([] if sent else [_nothing()])])
+    leaf = order.leaf_of(sent)
+    server = usage is Usage.SERVER
+    return ranked(
+        [
+            *unreadable,
+            *(names.findings(leaf, name) if server else ()),
+            *validity.of_leaf(leaf, now),
+            *usages.of_leaf(leaf, usage),
+            *strength.findings(leaf, leaf),
+            *order.findings(sent, leaf),
+            *trust.findings(sent, leaf, stores or (Store(name="none", roots=()),), now, usage),
+        ]
+    )
+
+
+def _read(chain: Sequence[bytes]) -> tuple[list[x509.Certificate], list[Finding], bool]:
+    """The readable ones, findings for the others, and whether the first can be read."""
+    sent, unreadable = [], []
+    first = False
+    for place, der in enumerate(chain, start=1):
+        try:
+            sent.append(load(der))
+        except ValueError as error:
+            what = f"certificate {place} of {len(chain)} cannot be read: {error}"
+            detail = {"place": place}
+            unreadable.append(Finding(symptom=UNREADABLE_CERTIFICATE, what=what, detail=detail))
+        else:
+            first = first or place == 1
+    return sent, unreadable, first
+
+
+def _nothing() -> Finding:
+    return Finding(symptom=NO_CERTIFICATE, what="no certificate was sent that can be read")

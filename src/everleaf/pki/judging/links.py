@@ -1,0 +1,70 @@
+"""How two certificates are linked: by name, by key identifier, by signature."""
+
+from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+from everleaf.pki import rules
+from everleaf.pki.certificates import authority_key
+
+Name: TypeAlias = tuple[frozenset[tuple[str, str]], ...]
+
+
+def canonical(name: x509.Name) -> Name:
+    """A name as it is compared: neither case, nor spaces, nor the kind of string count.
+
+    RFC 5280, section 7.1, and OpenSSL; `verify_directly_issued_by` compares bytes.
+    """
+    return tuple(
+        frozenset(
+            (part.oid.dotted_string, " ".join(str(part.value).split()).casefold()) for part in rdn
+        )
+        for rdn in name.rdns
+    )
+
+
+def names_fit(above: x509.Certificate, below: x509.Certificate) -> bool:
+    """Whether the one bears the name of the other's issuer."""
+    return canonical(above.subject) == canonical(below.issuer)
+
+
+def issued(above: x509.Certificate, below: x509.Certificate) -> bool:
+    """Whether the one issued the other, by name and by signature."""
+    return names_fit(above, below) and signed(above, below)
+
+
+def is_self_signed(one: x509.Certificate) -> bool:
+    """Whether it is a root, or a leaf that nobody vouches for."""
+    return issued(one, one)
+
+
+def signed(above: x509.Certificate, below: x509.Certificate) -> bool:
+    """Whether the key of the one made the signature of the other, whatever the names."""
+    key = above.public_key()
+    text, signature = below.tbs_certificate_bytes, below.signature
+    try:
+        digest, how = below.signature_hash_algorithm, below.signature_algorithm_parameters
+        if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(signature, text)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+            key.verify(signature, text, how)
+        elif (
+            isinstance(key, rsa.RSAPublicKey)
+            and isinstance(how, padding.PSS | padding.PKCS1v15)
+            and digest is not None
+        ):
+            key.verify(signature, text, how, digest)
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def is_of_the_key(above: x509.Certificate, below: x509.Certificate) -> bool:
+    """Whether the key identifiers say that this very key signed (RFC 5280, section 4.2.1.1)."""
+    wanted = authority_key(below)
+    own = rules.extension(above, x509.SubjectKeyIdentifier)
+    return wanted is not None and own is not None and wanted == own.digest
