@@ -5,7 +5,8 @@ import binascii
 import hashlib
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 
 from cryptography import x509
@@ -59,20 +60,35 @@ def read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
 def load(der: bytes) -> x509.Certificate:
     """A certificate that can be read whole: its names, its key and its extensions.
 
-    Some roots have a serial number below one, which `cryptography` warns of and everybody takes;
-    filters of warnings are the process's own, so one thread at a time sets them aside.
-
     Raises:
         ValueError: it cannot.
     """
     try:
-        with _QUIETLY, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quietly():
             one = x509.load_der_x509_certificate(der)
             _ = one.extensions, one.public_key(), one.subject, one.issuer
     except (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise ValueError(str(error)) from error
     return one
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Some roots have a serial number below one: `cryptography` warns of it, everybody takes it.
+
+    Filters of warnings are the process's own, so one thread at a time sets them aside.
+    """
+    with _QUIETLY, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def serial_of(certificate: x509.Certificate) -> str:
+    """Its serial number, hexadecimal, two digits a byte."""
+    with _quietly():
+        serial = certificate.serial_number
+    size = max(1, (serial.bit_length() + 7) // 8)
+    return ("-" if serial < 0 else "") + abs(serial).to_bytes(size, "big").hex()
 
 
 def facts(der: bytes) -> Facts:
@@ -95,7 +111,7 @@ def _facts(certificate: x509.Certificate, der: bytes) -> Facts:
     serial = certificate.serial_number
     return Facts(
         identifiers=tuple(sorted(set(identifiers_of(alternatives(certificate))))),
-        serial=serial.to_bytes(max(1, (serial.bit_length() + 7) // 8), "big").hex(),
+        serial=serial_of(certificate),
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
         not_before=certificate.not_valid_before_utc,

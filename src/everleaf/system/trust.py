@@ -1,4 +1,4 @@
-"""Trusted roots from files: the system's bundle, or one that the configuration names."""
+"""Trusted roots from files: the system's bundle, Mozilla's, or one that somebody names."""
 
 import base64
 import binascii
@@ -7,6 +7,7 @@ import re
 import ssl
 from pathlib import Path
 
+from everleaf.core.diagnosis import Store
 from everleaf.errors import OperatorError
 
 _BUNDLES = (
@@ -42,6 +43,36 @@ def system_roots() -> tuple[bytes, ...]:
     )
 
 
+def mozilla_roots() -> tuple[bytes, ...]:
+    """Mozilla's roots as certifi ships them, DER.
+
+    Raises:
+        OperatorError: the file of the package cannot be read.
+    """
+    import certifi
+
+    return roots_of(Path(certifi.where()))
+
+
+def stores(bundle: Path | None = None) -> tuple[Store, ...]:
+    """What clients trust, the decisive one first: the bundle; else the system's and Mozilla's.
+
+    Where the machine has no roots of its own, Mozilla's decide.
+
+    Raises:
+        OperatorError: a file cannot be read, or holds no root.
+    """
+    if bundle is not None:
+        return (Store(name=str(bundle), roots=roots_of(bundle)),)
+    mozilla = Store(name="mozilla", roots=mozilla_roots())
+    try:
+        return (Store(name="system", roots=system_roots()), mozilla)
+    except OperatorError:
+        if os.environ.get("SSL_CERT_FILE"):
+            raise
+        return (mozilla,)
+
+
 def roots_of(path: Path) -> tuple[bytes, ...]:
     """The certificates of a PEM file, DER.
 
@@ -55,7 +86,7 @@ def roots_of(path: Path) -> tuple[bytes, ...]:
             f"the trusted roots cannot be read: {error.strerror}",
             code="no-roots",
             where=str(path),
-            remedy="Correct trust_file, or the file's permissions",
+            remedy="Name another file, or correct its permissions",
         ) from error
     try:
         roots = tuple(base64.b64decode(block) for block in _BLOCK.findall(text))
@@ -68,6 +99,6 @@ def roots_of(path: Path) -> tuple[bytes, ...]:
             "no certificate is in it",
             code="bad-roots",
             where=str(path),
-            remedy="It has to hold the authority's root as PEM",
+            remedy="It has to hold roots as PEM",
         )
     return roots

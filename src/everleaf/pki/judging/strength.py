@@ -14,7 +14,7 @@ from everleaf.pki.judging.words import called
 
 _SMALLEST_RSA = 2048
 _SMALLEST_CURVE = 256
-_BROWSERS = ("secp256r1", "secp384r1", "secp521r1")
+_BROWSERS = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _BROKEN = (hashes.MD5, hashes.SHA1)
 _EDWARDS = (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
 
@@ -61,7 +61,7 @@ def described(one: x509.Certificate) -> str:
     if isinstance(public, rsa.RSAPublicKey):
         return f"RSA {public.key_size}"
     if isinstance(public, ec.EllipticCurvePublicKey):
-        return f"ECDSA {public.curve.name}"
+        return f"ECDSA {_BROWSERS.get(public.curve.name, public.curve.name)}"
     return type(public).__name__.removesuffix("PublicKey").lstrip("_")
 
 
