@@ -24,6 +24,7 @@ _COMMANDS = {
     "plan": "What run would do, and why.",
     "status": "Where each certificate stands, when it is next, who serves what.",
     "confirm": "Look from outside only.",
+    "diagnose": "What is wrong with a TLS server, why, and what to check first.",
     "history": "What happened.",
     "placeholder": "A self-signed version, so that a server can start for the first time.",
     "revoke": "Have a certificate revoked; it is then due at once.",

@@ -69,6 +69,13 @@ CHAIN_NOT_AS_INSTALLED = Symptom(
     check="Check that the server is given the whole chain (nginx: fullchain.pem, not cert.pem), "
     "and nothing else beside it",
 )
+CERTIFICATES_DIFFER = Symptom(
+    code="certificates-differ",
+    rank=96,
+    meaning="The addresses of the name serve different certificates, all of which are good.",
+    check="Check that this is meant: each node may have a certificate of its own",
+    weight=Weight.NOTICE,
+)
 CLOCKS_DIFFER = Symptom(
     code="clocks-differ",
     rank=98,
@@ -87,5 +94,6 @@ ROWS: tuple[Symptom, ...] = (
     ADDRESS_DIFFERS,
     NOT_AS_INSTALLED,
     CHAIN_NOT_AS_INSTALLED,
+    CERTIFICATES_DIFFER,
     CLOCKS_DIFFER,
 )

@@ -1,0 +1,81 @@
+"""Diagnoses for people and for programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+
+from everleaf.cli import console, documents
+from everleaf.core.diagnosis import Diagnosis, Finding
+
+
+def show(diagnosis: Diagnosis) -> None:
+    """For people: the sentence, what else was found, and what was seen at each address."""
+    colour = "green" if diagnosis.is_healthy else "red"
+    click.echo(click.style(diagnosis.sentence, fg=colour, bold=True))
+    rest = [one for one in diagnosis.findings if one not in diagnosis.faults[:1]]
+    if rest:
+        click.echo()
+        for one in rest:
+            _show_finding(one)
+    rows = [row for at, facts in diagnosis.facts.items() for row in _rows(at, facts)]
+    if rows:
+        click.echo()
+        console.table([("ADDRESS", "TLS", "CIPHER", "CERTIFICATE", "ISSUER", "END"), *rows])
+
+
+def _show_finding(one: Finding) -> None:
+    kind = click.style("also" if one.is_fault else "note", fg="red" if one.is_fault else "yellow")
+    where = f" (at {', '.join(one.where)})" if one.where else ""
+    click.echo(f"{kind}: {one.code}: {one.what}{where}. {one.symptom.check}")
+
+
+def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:
+    """One for each certificate that an address sends; what is no address has none."""
+    if not isinstance(facts, Mapping) or "chain" not in facts:
+        return
+    version, cipher = str(facts.get("version") or "-"), str(facts.get("cipher") or "-")
+    leaves = [chain[0] for key in ("chain", "other_chain") if (chain := facts.get(key))]
+    for leaf in leaves:
+        names = ", ".join(leaf.get("names", ())) or leaf.get("subject", "unreadable")
+        issuer, end = leaf.get("issuer", "-"), leaf.get("not_after", "-")
+        yield at, version, cipher, names, issuer, end
+    if not leaves:
+        yield at, version, cipher, "-", "-", str(facts.get("words") or "-")
+
+
+def document(one: Diagnosis) -> documents.Document:
+    """One diagnosis; its fields are described in the documentation."""
+    return {
+        "place": one.place,
+        "healthy": one.is_healthy,
+        "sentence": one.sentence,
+        "findings": [_finding(found) for found in one.findings],
+        "facts": dict(one.facts),
+    }
+
+
+def _finding(one: Finding) -> documents.Document:
+    return {
+        "code": one.code,
+        "weight": one.symptom.weight.value,
+        "what": one.what,
+        "check": one.symptom.check,
+        "where": list(one.where),
+        "detail": dict(one.detail),
+    }
+
+
+def dump(one: Diagnosis) -> None:
+    """One diagnosis as a JSON document."""
+    console.dump({"version": documents.VERSION, **document(one)})
+
+
+def dump_all(found: Sequence[Diagnosis]) -> None:
+    """Several, as a JSON document."""
+    console.dump(
+        {
+            "version": documents.VERSION,
+            "healthy": all(one.is_healthy for one in found),
+            "diagnoses": [document(one) for one in found],
+        }
+    )

@@ -1,0 +1,127 @@
+"""What becomes of a client's certificate: demanded, taken, refused, and why."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from everleaf.core.approach import Pair
+from everleaf.core.diagnosis import Finding
+from everleaf.core.symptoms import clients
+from everleaf.tls.channel import Channel
+from everleaf.tls.diagnosing.failed import finding
+from everleaf.tls.diagnosing.lines import HTTP, Lines
+from everleaf.tls.handshake import Shake, alerted
+
+_SILENCE = 1.0  # seconds after which a server that says nothing has refused nothing
+_SHOWN = 5
+
+
+def findings(
+    lines: Lines, main: Shake, said: Sequence[Finding], now: datetime
+) -> tuple[Finding, ...]:
+    """What is to be said of client certificates.
+
+    Args:
+        lines: to the address.
+        main: the handshake.
+        said: what was found in HTTP, a refusal among it perhaps.
+        now: aware.
+    """
+    if not main.asked:
+        return _not_asked(main) if lines.client else ()
+    refused = _refusal(lines, main)
+    found = [] if refused is None else [_told(refused, main)]
+    in_http = [one for one in said if one.symptom is clients.CLIENT_REFUSED_IN_HTTP]
+    if lines.client and (found or in_http):
+        own = [
+            one
+            for one in of_pair(lines.client, main.authorities, now)
+            if one.code not in {other.code for other in found}
+        ]
+        if own and [one.symptom for one in found] == [clients.CLIENT_REFUSED]:
+            found = []
+        found += own
+    return tuple(found)
+
+
+def _not_asked(main: Shake) -> tuple[Finding, ...]:
+    if not main.ended_well:
+        return ()
+    what = "it asks for no client certificate, and one was at hand"
+    return (Finding(symptom=clients.CLIENT_NOT_ASKED, what=what),)
+
+
+def _refusal(lines: Lines, main: Shake) -> tuple[str, str] | None:
+    """Code and words; with TLS 1.3 the alert comes only after the handshake."""
+    if not main.ended_well:
+        return main.code, main.words
+    try:
+        with lines.channel() as (shake, channel):
+            alert = _heard(shake, channel)
+    except OSError:
+        return None
+    if alert is None:
+        return None
+    one = alerted(alert, asked=True, presented=lines.client is not None)
+    return one.code, one.words
+
+
+def _heard(shake: Shake, channel: Channel) -> int | None:
+    """The alert that follows a handshake; a server of HTTP sends it, or an answer, when asked."""
+    try:
+        if shake.alpn == HTTP[0]:
+            channel.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+        else:
+            channel.settimeout(_SILENCE)
+        channel.recv(1)
+    except OSError:
+        return channel.alert
+    return None
+
+
+def _told(refused: tuple[str, str], main: Shake) -> Finding:
+    code, words = refused
+    one = finding(code, words + _accepted(main.authorities))
+    return Finding(
+        symptom=one.symptom, what=one.what, detail={"authorities": list(main.authorities)}
+    )
+
+
+def _accepted(authorities: Sequence[str]) -> str:
+    """Whom the server takes certificates from, for people."""
+    if not authorities:
+        return ", and names no authority that it accepts"
+    more = len(authorities) - _SHOWN
+    names = "; ".join(authorities[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    return f", and accepts certificates from {names}"
+
+
+def of_pair(pair: Pair, authorities: Sequence[str], now: datetime) -> Iterator[Finding]:
+    """What speaks against a client's certificate by itself, when it was refused."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    try:
+        chain = x509.load_pem_x509_certificates(pair.certificate.read_bytes())
+        leaf = chain[0]
+        usages = leaf.extensions
+    except (OSError, ValueError, IndexError):
+        return
+    start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if not start <= now <= end:
+        state = f"expired at {end:%F %T}Z" if now > end else f"is not valid before {start:%F %T}Z"
+        yield Finding(symptom=clients.CLIENT_EXPIRED, what=f"the client's certificate {state}")
+    try:
+        allowed = usages.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        allowed = None
+    wanted = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if allowed is not None and not wanted & set(allowed):
+        what = "the client's certificate is not for clients"
+        yield Finding(symptom=clients.CLIENT_WRONG_USAGE, what=what)
+    issuers = [one.issuer.rfc4514_string() for one in chain]
+    if authorities and not set(issuers) & set(authorities):
+        what = (
+            f"the client's certificate leads to {issuers[-1]!r}, which is none of the "
+            f"authorities that the server names{_accepted(authorities)}"
+        )
+        yield Finding(symptom=clients.CLIENT_UNTRUSTED, what=what)

@@ -1,0 +1,171 @@
+"""Why there was no handshake: what else the port speaks, and another way that leads further."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from everleaf.core.approach import StartTls
+from everleaf.core.diagnosis import Finding
+from everleaf.core.symptoms import Symptom, connection, names
+from everleaf.core.symptoms.table import ALL
+from everleaf.tls.diagnosing.greetings import excerpt, greeting
+from everleaf.tls.diagnosing.lines import Lines
+from everleaf.tls.handshake import WHATEVER, Shake
+
+_BY_CODE = {one.code: one for one in ALL}
+_SILENT_ONES = {  # they say nothing until they are spoken to, and close when that is TLS
+    5432: StartTls.POSTGRES,
+    389: StartTls.LDAP,
+    5222: StartTls.XMPP,
+}
+_A_WHILE = 2.0
+_WITHOUT_A_WORD = frozenset({connection.CLOSED.code, connection.CONNECTION_RESET.code})
+_BEFORE_TLS = frozenset(
+    {
+        connection.STARTTLS_NOT_OFFERED.code,
+        connection.STARTTLS_REFUSED.code,
+        connection.STARTTLS_FAILED.code,
+        connection.SILENT.code,
+        connection.TIMED_OUT.code,
+        *_WITHOUT_A_WORD,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What is wrong, and the handshake of another way where one was found."""
+
+    finding: Finding
+    further: Shake | None = None
+
+
+def explained(lines: Lines, port: int, failed: Shake) -> Explained:
+    """Why this handshake failed; where another approach leads further, `lines` keeps to it."""
+    for way in (_other_approach, _other_protocol, _without_a_word, _parameters):
+        found = way(lines, port, failed)
+        if found is not None:
+            return found
+    return Explained(finding(failed.code, failed.words))
+
+
+def finding(code: str, what: str) -> Finding:
+    """A finding of the symptom with this code."""
+    return Finding(symptom=_BY_CODE.get(code, connection.HANDSHAKE_FAILED), what=what)
+
+
+def _other_approach(lines: Lines, _port: int, failed: Shake) -> Explained | None:
+    """Without the STARTTLS or the PROXY header that was asked for."""
+    approach = lines.approach
+    if approach.starttls and failed.code in _BEFORE_TLS:
+        bare = replace(approach, starttls=None)
+        further = lines.shake(approach=bare, most=_A_WHILE)
+        if further.chain:
+            lines.approach = bare
+            what = f"STARTTLS of {approach.starttls} was asked for, and it speaks TLS at once"
+            return Explained(Finding(symptom=connection.TLS_AT_ONCE, what=what), further)
+    if approach.proxy_protocol and failed.code not in _NO_CONNECTION:
+        bare = replace(approach, proxy_protocol=0)
+        further = lines.shake(approach=bare)
+        if further.chain:
+            lines.approach = bare
+            what = "it takes the PROXY header that was sent for a broken hello"
+            return Explained(
+                Finding(symptom=connection.PROXY_HEADER_UNEXPECTED, what=what), further
+            )
+    return None
+
+
+_NO_CONNECTION = frozenset(
+    one.code
+    for one in (
+        connection.UNRESOLVED,
+        connection.VANTAGE_FAILED,
+        connection.NO_ROUTE,
+        connection.HOST_UNREACHABLE,
+        connection.TIMED_OUT,
+        connection.CONNECTION_REFUSED,
+        connection.CONNECTION_FAILED,
+    )
+)
+
+
+def _other_protocol(lines: Lines, port: int, failed: Shake) -> Explained | None:
+    """Told by the first bytes that came."""
+    if not failed.heard or failed.is_tls:
+        return None
+    one = greeting(failed.heard, port)
+    said = excerpt(failed.heard)
+    if one is None:
+        what = f"what answers is no TLS, and no protocol that is known here: {said}"
+        return Explained(Finding(symptom=connection.OTHER_PROTOCOL, what=what))
+    if one.starttls is None:
+        what = f"it speaks {one.protocol} without TLS: {said}"
+        detail = {"protocol": one.protocol.lower()}
+        return Explained(Finding(symptom=one.symptom, what=what, detail=detail))
+    return _turned(lines, one.starttls, f"it speaks {one.protocol} ({said})")
+
+
+def _turned(lines: Lines, starttls: StartTls, said: str) -> Explained:
+    approach = replace(lines.approach, starttls=starttls)
+    further = lines.shake(approach=approach)
+    what = f"{said}, which turns to TLS after a command: look with --starttls {starttls}"
+    found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail={"protocol": str(starttls)})
+    if not further.chain:
+        return Explained(found)
+    lines.approach = approach
+    return Explained(found, further)
+
+
+def _without_a_word(lines: Lines, port: int, failed: Shake) -> Explained | None:
+    """Closed or reset: a PROXY header is expected, or a protocol whose client speaks first."""
+    if failed.heard or failed.code not in _WITHOUT_A_WORD or lines.approach.starttls:
+        return None
+    if not lines.approach.proxy_protocol:
+        approach = replace(lines.approach, proxy_protocol=1)
+        further = lines.shake(approach=approach, most=_A_WHILE)
+        if further.chain:
+            lines.approach = approach
+            what = "it closes the connection unless a PROXY header comes before TLS"
+            return Explained(Finding(symptom=connection.PROXY_HEADER_EXPECTED, what=what), further)
+    for starttls in _likely(port):
+        approach = replace(lines.approach, starttls=starttls)
+        further = lines.shake(approach=approach, most=_A_WHILE)
+        if further.chain:
+            return _turned(lines, starttls, f"it speaks {starttls}")
+    return None
+
+
+def _likely(port: int) -> Iterator[StartTls]:
+    """The one that belongs to the port first."""
+    first = _SILENT_ONES.get(port)
+    if first:
+        yield first
+    yield from (one for one in _SILENT_ONES.values() if one is not first)
+
+
+def _parameters(lines: Lines, _port: int, failed: Shake) -> Explained | None:
+    """Refused by an alert, before the server's certificate was seen."""
+    if failed.chain or failed.asked:
+        return None
+    if failed.code == names.UNKNOWN_NAME.code:
+        return Explained(_unknown(lines))
+    if failed.alert is None:
+        return None
+    if lines.server_name is not None and lines.shake(named=False).chain:
+        return Explained(_unknown(lines))
+    if failed.code != connection.NO_COMMON_CIPHER.code:
+        return None
+    further = lines.shake(ciphers=WHATEVER)
+    symptom: Symptom = connection.NO_COMMON_CIPHER
+    if further.chain:
+        what = f"of all ciphers it takes only such as {further.cipher}, which no client offers"
+        return Explained(Finding(symptom=symptom, what=what), further)
+    what = "it refuses all ciphers, groups and signature algorithms that were offered"
+    return Explained(Finding(symptom=symptom, what=what))
+
+
+def _unknown(lines: Lines) -> Finding:
+    what = f"it refuses the server name {lines.server_name}"
+    if lines.shake(named=False).chain:
+        what += ", and sends a certificate where no name is sent"
+    return Finding(symptom=names.UNKNOWN_NAME, what=what)
