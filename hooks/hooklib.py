@@ -201,12 +201,13 @@ def children(parent: int, pattern: str) -> dict[int, float]:
     """The children whose titles start as `pattern` says, each with its age in seconds."""
     uptime = float(Path("/proc/uptime").read_text("ascii").split()[0])
     found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    numbers = (path.name for path in Path("/proc").iterdir() if path.name.isdecimal())
+    for child in map(int, numbers):
         try:  # after the name in parentheses: fields 3 and on of proc(5)
-            fields = path.read_text("utf-8", "replace").rpartition(")")[2].split()
+            text = Path(f"/proc/{child}/stat").read_text("utf-8", "replace")
         except OSError:  # it has just ended
             continue
-        child = int(path.parent.name)
+        fields = text.rpartition(")")[2].split()
         if fields[1] == str(parent) and re.match(pattern, title(child)):
             found[child] = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return found

@@ -1,18 +1,58 @@
-"""everleaf with Apache, Caddy and Dovecot: reload, refusal, confirmation, and the way back."""
+"""everleaf with servers of every kind: reload, refusal, confirmation, and the way back."""
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from support.daemons import Apache, Caddy
 from support.loopback import Address, free, served
 from support.machine import Machine, orders
-from support.mail import Dovecot
+from support.mail import Dovecot, Postfix
+from support.sshd import Far
 
 pytestmark = pytest.mark.usefixtures("running")
-Kind = Apache | Caddy | Dovecot
+
+
+class FarNginx:
+    """An nginx on another host, to which certificates are brought by ssh."""
+
+    def __init__(self, machine: Machine, folder: Path, address: Address) -> None:
+        self._folder = folder
+        site = f"www.{machine.slug}.test"
+        self._far = Far(folder / "far", machine.live("www"), "www", site=site, address=address)
+        self._stack = ExitStack()
+        self.settings = self._far.settings
+
+    @property
+    def extra(self) -> str:
+        """More of its configuration."""
+        return self._far.nginx.extra
+
+    @extra.setter
+    def extra(self, text: str) -> None:
+        self._far.nginx.extra = text
+
+    def configure(self) -> None:
+        """Write its configuration."""
+        self._far.nginx.configure()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._far.sshd)
+            self._far.bring(self._folder)
+            stack.enter_context(self._far.nginx)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+Kind = Apache | Caddy | Dovecot | Postfix | FarNginx
 Make = Callable[[Machine, Path], tuple[Kind, Address]]
 
 
@@ -32,10 +72,24 @@ def dovecot(machine: Machine, folder: Path) -> tuple[Kind, Address]:
     return Dovecot(folder, address, machine.live("www")), address
 
 
+def postfix(machine: Machine, folder: Path) -> tuple[Kind, Address]:
+    address = free(machine.host)
+    server = Postfix(folder, address, machine.live("www"))
+    server.service = "-o smtpd_tls_wrappermode=yes"
+    return server, address
+
+
+def ssh(machine: Machine, folder: Path) -> tuple[Kind, Address]:
+    address = free(machine.host)
+    return FarNginx(machine, folder, address), address
+
+
 KINDS: dict[str, tuple[Make, str]] = {
     "apache": (apache, "NoSuchDirective on"),
     "caddy": (caddy, "no_such_directive"),
     "dovecot": (dovecot, "no_such_setting = yes"),
+    "postfix": (postfix, "no_such_setting"),
+    "ssh": (ssh, "no_such_directive on;"),
 }
 
 

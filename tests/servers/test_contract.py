@@ -3,6 +3,8 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,24 @@ def test_every_shipped_hook_is_executable_and_leaves_nothing_in_its_folder() -> 
     files = [path for path in HOOKS.iterdir() if path.is_file()]
     assert {path.name for path in files if os.access(path, os.X_OK)} == {*SHIPPED}
     assert not (HOOKS / "__pycache__").exists()
+
+
+def test_a_process_that_ends_while_children_are_looked_for_does_no_harm() -> None:
+    # The kernel then answers ESRCH, but seldom: here a process of that kind is always met.
+    code = (
+        "import errno, io, os, pathlib, sys\n"
+        f"sys.path.insert(0, {str(HOOKS)!r})\n"
+        "sys.dont_write_bytecode = True\n"
+        "import hooklib\n"
+        "def ended(real):\n"
+        "    def one(path, *more, **other):\n"
+        "        if str(path) == '/proc/1/stat':\n"
+        "            raise ProcessLookupError(errno.ESRCH, 'No such process', str(path))\n"
+        "        return real(path, *more, **other)\n"
+        "    return one\n"
+        "io.open, os.stat = ended(io.open), ended(os.stat)\n"
+        "print(len(hooklib.children(os.getppid(), '')) > 0)\n"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("True\n", "")

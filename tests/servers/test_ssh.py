@@ -258,10 +258,12 @@ def test_a_folder_that_cannot_be_written_there_is_told_by_check(
     assert str(stopped.directory) in done.stderr
 
 
-def test_what_a_connection_that_broke_off_has_brought_is_not_used(tmp_path: Path, far: Far) -> None:
+def test_what_a_connection_that_broke_off_has_brought_is_not_used(
+    tmp_path: Path, far: Far, live: Live
+) -> None:
     before = far.link()
     # An ssh that sends but the first file, which is whole (a head and its content, in 512 bytes).
-    size = 512 + -(-len(far.live.pair.files()["cert.pem"]) // 512) * 512
+    size = 512 + -(-len(live.pair.files()["cert.pem"]) // 512) * 512
     cut = tmp_path / "ssh"
     cut.write_text(f'#!/bin/sh\nhead -c {size} | {need("ssh")} "$@"\n')
     cut.chmod(0o755)

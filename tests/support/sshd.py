@@ -6,7 +6,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-from support.certs import Live
 from support.hooks import changed, hook
 from support.loopback import Address, free, switched
 from support.servers import Nginx, Server, need
@@ -85,15 +84,25 @@ class Far:
     Args:
         folder: for all of them.
         live: what is brought there.
-        name: the certificate's name, and its only DNS name.
+        name: the certificate's name.
+        site: its only DNS name; empty: its name.
+        address: where that nginx listens.
     """
 
-    def __init__(self, folder: Path, live: Live, name: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        live: os.PathLike[str],
+        name: str,
+        *,
+        site: str = "",
+        address: Address | None = None,
+    ) -> None:
         self.place = folder / "far side" / name
-        self.live = live
         self.sshd = Sshd(folder / "sshd", free())
         self.directory = folder / "far side"
-        self.nginx = Nginx(folder / "nginx", [free()], {name: self.place / "live"})
+        sites = {site or name: self.place / "live"}
+        self.nginx = Nginx(folder / "nginx", [address or free()], sites)
         nginx = f'{self.nginx.binary} -c "{self.nginx.config}" -p "{self.nginx.directory}"'
         self.settings = {
             **self.sshd.settings,

@@ -1,0 +1,1 @@
+"""Programs of their own that measure side by side; no test asserts a time."""
