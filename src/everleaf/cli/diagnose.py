@@ -66,7 +66,12 @@ def command(context: Context, /, place: str | None, *, as_json: bool, **options:
         raise click.UsageError("Name a HOST, or give --chain or --local.")
     if given & {"key", "root"}:
         raise click.UsageError("--key and --root belong to --chain.")
-    return _show(_outside(_question(context, place, options), options), as_json=as_json)
+    found = _outside(_question(context, place, options), options)
+    if options["expect"] and not found.is_healthy:
+        from everleaf.cli.diagnose_deployed import explained
+
+        found = explained(found, options["expect"], lambda: _settings(context))
+    return _show(found, as_json=as_json)
 
 
 def _refuse(more: set[str], option: str) -> None:

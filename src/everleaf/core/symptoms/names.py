@@ -33,6 +33,13 @@ NO_SUBJECT_ALTERNATIVE_NAME = Symptom(
     "today's clients do not look at the common name (RFC 9525, section 2).",
     check="Have a certificate issued that holds its names as subject alternative names",
 )
+RELOAD_REFUSED = Symptom(
+    code="reload-refused",
+    rank=35,
+    meaning="An older certificate is served than the one that everleaf installed, because the "
+    "server's own test of its configuration, or its reload, failed when it was to take it.",
+    check="Mend what the server's own words name, and run `everleaf run`, which reloads it",
+)
 NOT_RELOADED = Symptom(
     code="not-reloaded",
     rank=36,
@@ -89,6 +96,7 @@ ROWS: tuple[Symptom, ...] = (
     WRONG_VIRTUAL_HOST,
     HOSTNAME_MISMATCH,
     NO_SUBJECT_ALTERNATIVE_NAME,
+    RELOAD_REFUSED,
     NOT_RELOADED,
     OUR_CLOCK,
     ADDRESS_DIFFERS,
