@@ -131,6 +131,8 @@ def _read(line: "_Until", most: int) -> Answer:
                 headers=tuple(answer.headers.items()),
                 body=_body(answer, most),
             )
+    except ConnectionError:
+        raise
     except (http.client.HTTPException, ValueError) as error:
         raise NotHttpError(f"what answers is no HTTP/1.1 ({type(error).__name__})") from error
 
