@@ -103,6 +103,14 @@ WRONG_ORDER = Symptom(
     "demands it (RFC 5246, section 7.4.2); browsers and OpenSSL sort, small clients fail.",
     check="Put the chain's file in order: the leaf, its issuer, the issuer's issuer",
 )
+MISLEADING_CROSS_SIGNATURE = Symptom(
+    code="misleading-cross-signature",
+    rank=59,
+    meaning="An authority is sent as signed by several others, and the first way that offers "
+    "itself is bad. Browsers and Go find the good one; OpenSSL does not turn back, so that curl "
+    "and most programs fail.",
+    check="Leave the cross-signature that leads nowhere out of the chain's file",
+)
 SELF_SIGNED = Symptom(
     code="self-signed",
     rank=60,
@@ -214,6 +222,7 @@ ROWS: tuple[Symptom, ...] = (
     NAME_NOT_PERMITTED,
     CRITICAL_EXTENSION,
     WRONG_ORDER,
+    MISLEADING_CROSS_SIGNATURE,
     SELF_SIGNED,
     UNTRUSTED_AUTHORITY,
     TRUSTED_BY_SOME,

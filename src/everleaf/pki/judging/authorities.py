@@ -65,11 +65,16 @@ def _link(
 
 
 def _may_issue(one: x509.Certificate, leaf: x509.Certificate) -> Iterator[Finding]:
-    """A root without any constraint is one of the first version of X.509, and taken."""
+    """A root without basic constraints is taken as one of the first version of X.509.
+
+    So it is where its key usage allows signing; OpenSSL takes such intermediates too, but Go and
+    browsers do not.
+    """
     known = rules.extension(one, x509.BasicConstraints)
     use = rules.extension(one, x509.KeyUsage)
+    is_old = is_self_signed(one) and (one.version is x509.Version.v1 or use is not None)
     why = ""
-    if known is None and not (one.version is x509.Version.v1 and is_self_signed(one)):
+    if known is None and not is_old:
         why = "it has no basic constraints"
     elif known is not None and not known.ca:
         why = "its basic constraints say that it is no authority"

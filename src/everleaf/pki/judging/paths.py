@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 from cryptography import x509
 
-from everleaf.pki.judging.links import canonical, is_self_signed, names_fit, signed
+from everleaf.pki.judging.links import canonical, is_self_signed, issued, names_fit, signed
 from everleaf.pki.judging.roots import Roots
 from everleaf.pki.keys import public_bytes
 
@@ -78,3 +79,28 @@ def _was_there(one: x509.Certificate, trail: Sequence[x509.Certificate]) -> bool
 
 def _who(one: x509.Certificate) -> tuple[object, bytes]:
     return canonical(one.subject), public_bytes(one.public_key())
+
+
+def first_path(
+    leaf: x509.Certificate, others: Sequence[x509.Certificate], roots: Roots, now: datetime
+) -> Path:
+    """The way that OpenSSL takes, which turns back nowhere.
+
+    Of the issuers it prefers those that it trusts, then the first that is valid (`build_chain` of
+    crypto/x509/x509_vfy.c, OpenSSL 1.1.0 and later).
+    """
+    trail = [leaf]
+    while True:
+        last = trail[-1]
+        anchors = (last,) if last in roots else roots.above(last)
+        if anchors:
+            return Path(sent=tuple(trail), anchor=_first(anchors, now))
+        above = [one for one in others if one not in trail and issued(one, last)]
+        if is_self_signed(last) or not above:
+            return Path(sent=tuple(trail))
+        trail.append(_first(above, now))
+
+
+def _first(found: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
+    valid = (one for one in found if one.not_valid_before_utc <= now < one.not_valid_after_utc)
+    return next(valid, max(found, key=lambda one: one.not_valid_after_utc))

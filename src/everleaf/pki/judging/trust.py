@@ -7,12 +7,17 @@ from datetime import datetime
 from cryptography import x509
 
 from everleaf.core.diagnosis import Finding, Store
-from everleaf.core.symptoms.chain import PRIVATE_ROOT, TRUSTED_BY_SOME
+from everleaf.core.symptoms.chain import (
+    MISLEADING_CROSS_SIGNATURE,
+    PRIVATE_ROOT,
+    TRUSTED_BY_SOME,
+)
 from everleaf.core.wanted import Usage
 from everleaf.pki import issuance
 from everleaf.pki.judging import authorities, missing, order
-from everleaf.pki.judging.paths import Path, paths
+from everleaf.pki.judging.paths import Path, first_path, paths
 from everleaf.pki.judging.roots import roots
+from everleaf.pki.judging.words import called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,7 @@ def findings(
     yield from best.defects
     if best.is_good:
         yield from order.over(sent, best.path.whole, now)
+        yield from _misleading(leaf, others, best, now, usage)
     if not best.is_anchored:
         yield missing.finding(best.path.sent, [roots(store) for store in stores])
         return
@@ -77,22 +83,48 @@ def _best(
     now: datetime,
     usage: Usage,
 ) -> Way:
-    ways = (
-        Way(store=store, path=path, defects=tuple(authorities.defects(path, now, usage)))
-        for path in paths(leaf, others, roots(store))
-    )
+    known = roots(store)
+    ways = (_way(path, store, now, usage) for path in paths(leaf, others, known))
     return min(ways, key=lambda way: way.badness)
+
+
+def _way(path: Path, store: Store, now: datetime, usage: Usage) -> Way:
+    return Way(store=store, path=path, defects=tuple(authorities.defects(path, now, usage)))
+
+
+def _misleading(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    good: Way,
+    now: datetime,
+    usage: Usage,
+) -> Iterator[Finding]:
+    """Where the first way that offers itself is bad, and clients stay on it."""
+    path = first_path(leaf, others, roots(good.store), now)
+    first = _way(path, good.store, now, usage)
+    if first.is_good:
+        return
+    last = path.sent[-1]
+    subject, issuer = last.subject.rfc4514_string(), last.issuer.rfc4514_string()
+    why = _faults([first]) or f"{issuer!r} is not trusted"
+    yield Finding(
+        symptom=MISLEADING_CROSS_SIGNATURE,
+        what=f"OpenSSL goes by {called(last, leaf)} as signed by {issuer!r} and does not turn "
+        f"back: {why}",
+        detail={"subject": subject, "issuer": issuer},
+    )
 
 
 def _differ(leaf: x509.Certificate, ways: Sequence[Way], takes: Sequence[Way]) -> Finding:
     """A private root is in one store alone, and shall be; a public one has to be in each."""
     refuse = [way for way in ways if way not in takes]
     anchor = takes[0].path.whole[-1].subject.rfc4514_string()
+    why = _faults(refuse)
     private = ways[0] in takes and not issuance.timestamps(leaf)
     return Finding(
         symptom=PRIVATE_ROOT if private else TRUSTED_BY_SOME,
         what=f"the trust store {_named(takes)} leads it to the root {anchor!r}, "
-        f"and {_named(refuse)} does not{_why(refuse)}",
+        f"and {_named(refuse)} does not{why and f': {why}'}",
         detail={
             "root": anchor,
             "trusted": [way.store.name for way in takes],
@@ -105,6 +137,6 @@ def _named(ways: Sequence[Way]) -> str:
     return " and ".join(way.store.name for way in ways)
 
 
-def _why(refuse: Sequence[Way]) -> str:
-    faults = [one.what for way in refuse if way.is_anchored for one in way.defects if one.is_fault]
-    return f": {', '.join(dict.fromkeys(faults))}" if faults else ""
+def _faults(ways: Sequence[Way]) -> str:
+    faults = [one.what for way in ways if way.is_anchored for one in way.defects if one.is_fault]
+    return ", ".join(dict.fromkeys(faults))
