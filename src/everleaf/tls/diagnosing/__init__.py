@@ -8,9 +8,11 @@ from everleaf.core.symptoms.connection import UNRESOLVED
 from everleaf.errors import EverleafError
 from everleaf.ports import Executor, Resolver
 from everleaf.system.executor import Threads
-from everleaf.tls.diagnosing.examining import Examination
+from everleaf.tls.diagnosing.examining import Around, Examination
 from everleaf.tls.diagnosing.seen import Seen
 from everleaf.tls.diagnosing.together import compared, located
+from everleaf.tls.diagnosing.web import Www
+from everleaf.tls.lists import Lists
 
 _AT_ONCE = 16
 
@@ -52,8 +54,15 @@ class Doctor:
             )
         now = self._now()
 
+        around = Around(
+            question=question,
+            now=now,
+            lists=None if question.brief else Lists(question.timeout),
+            www=Www(question, self._resolver, now),
+        )
+
         def examine(address: str) -> Seen:
-            return Examination(question, address, now).seen()
+            return Examination(around, address).seen()
 
         done = (one[1] for one in self._executor.each(examine, addresses) if one is not None)
         seen = sorted(done, key=lambda one: addresses.index(one.address))

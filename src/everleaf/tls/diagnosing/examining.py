@@ -1,40 +1,59 @@
 """One address, looked at from every side: one fault never hides another."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from everleaf.core.diagnosis import Finding, Question
-from everleaf.core.symptoms import clients as client_rows
-from everleaf.core.wanted import Usage
-from everleaf.tls.diagnosing import clients, expected, failed, versions, virtual
+from everleaf.core.diagnosis import Finding, Question, Store
+from everleaf.core.preloading import Judged
+from everleaf.core.symptoms.clients import CLIENT_UNREADABLE
+from everleaf.tls import revocation
+from everleaf.tls.diagnosing import clients, clock, expected, failed, versions, virtual, web
 from everleaf.tls.diagnosing.lines import Lines
 from everleaf.tls.diagnosing.seen import Seen, chain_facts, shake_facts
 from everleaf.tls.handshake import KINDS, ClientPairError, Shake
+from everleaf.tls.lists import Lists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What the addresses of one question share.
+
+    Attributes:
+        now: our clock.
+        lists: revocation lists; None: none is fetched.
+        www: whether the `www` below the host speaks HTTPS.
+    """
+
+    question: Question
+    now: datetime
+    lists: Lists | None
+    www: Callable[[], Judged] = field(repr=False)
 
 
 class Examination:
     """One address of a question."""
 
-    def __init__(self, question: Question, address: str, now: datetime) -> None:
-        self._question = question
-        self._now = now
-        self._lines = Lines(question, address)
+    def __init__(self, around: Around, address: str) -> None:
+        self._around = around
+        self._question = around.question
+        self._now = around.now
+        self._lines = Lines(around.question, address)
         self._found: list[Finding] = []
         self._facts: dict[str, object] = {}
 
     def seen(self) -> Seen:
         """Look."""
         main = self._main()
-        chains: list[tuple[bytes, ...]] = []
-        if main.chain:
-            chains = self._certificates(main)
-            self._found += expected.findings(chains, self._question.expected)
-            self._further(main)
+        shakes = self._of_both_kinds(main) if main.chain else []
+        if shakes:
+            judged = self._certificates(shakes)
+            self._found += expected.findings([one.chain for one in shakes], self._question.expected)
+            self._further(main, judged)
         return Seen(
             address=self._lines.address,
             main=main,
-            chains=tuple(chains),
+            chains=tuple(one.chain for one in shakes),
             findings=tuple(self._found),
             facts={**shake_facts(main), **self._facts},
         )
@@ -44,7 +63,7 @@ class Examination:
         try:
             main = lines.shake()
         except ClientPairError as error:
-            self._found.append(Finding(symptom=client_rows.CLIENT_UNREADABLE, what=str(error)))
+            self._found.append(Finding(symptom=CLIENT_UNREADABLE, what=str(error)))
             lines.client = None
             main = lines.shake()
         if main.ended_well or main.chain:
@@ -55,48 +74,100 @@ class Examination:
         self._found.append(why.finding)
         return why.further or main
 
-    def _certificates(self, main: Shake) -> list[tuple[bytes, ...]]:
-        """Judge what is sent, of either kind of key; the chains."""
-        question, lines = self._question, self._lines
-        judged = self._judged(main.chain)
-        bare = lines.shake(named=False) if lines.server_name is not None else None
-        self._found += virtual.wrong_host(question.name, main, bare, judged)
-        self._facts["without_server_name"] = chain_facts(bare.chain[:1]) if bare else None
-        other = self._other_kind(main)
-        if not other:
-            self._found += judged
-            return [main.chain]
-        self._facts["other_chain"] = chain_facts(other)
-        theirs = self._judged(other)
-        common = {(one.code, one.what) for one in judged} & {(one.code, one.what) for one in theirs}
-        for chain, found in ((main.chain, judged), (other, theirs)):
-            kind = _kind(chain[0])
-            self._found += [
-                one if (one.code, one.what) in common
-                else replace(one, what=f"of its {kind} certificate, {one.what}")
-                for one in found
-            ]  # fmt: skip
-        return [main.chain, other]
+    def _of_both_kinds(self, main: Shake) -> list[Shake]:
+        """The handshake, and the one with the other kind of key where the server has both."""
+        other = self._shake("rsa" if _kind(main.chain[0]) != "RSA" else "ecdsa")
+        return [main, other] if other.chain[:1] not in ((), main.chain[:1]) else [main]
 
-    def _judged(self, chain: Sequence[bytes]) -> tuple[Finding, ...]:
+    def _shake(self, kind: str) -> Shake:
+        only = KINDS[kind]
+        return self._lines.shake(ciphers=only.ciphers, sigalgs=only.sigalgs)
+
+    def _certificates(self, shakes: Sequence[Shake]) -> tuple[Finding, ...]:
+        """Judge what is sent, of either kind of key; what speaks against the first."""
+        judged = [self._judged(one) for one in shakes]
+        common = set.intersection(*({(one.code, one.what) for one in found} for found in judged))
+        for shake, found in zip(shakes, judged, strict=True):
+            kind = _kind(shake.chain[0])
+            for one in found:
+                own = len(shakes) > 1 and (one.code, one.what) not in common
+                what = f"of its {kind} certificate, {one.what}" if own else one.what
+                self._found.append(replace(one, what=what))
+        self._facts["other_chain"] = [
+            one for shake in shakes[1:] for one in chain_facts(shake.chain)
+        ]
+        return judged[0]
+
+    def _judged(self, shake: Shake) -> tuple[Finding, ...]:
+        """What speaks against a chain, revocation included."""
         from everleaf.pki.judging import judge
 
-        question = self._question
-        return judge(chain, question.name, question.stores, self._now, usage=Usage.SERVER)
+        question, around = self._question, self._around
+        found = judge(shake.chain, question.name, question.stores, self._now)
+        more, facts = revocation.findings(
+            shake.chain,
+            shake.staple,
+            now=self._now,
+            others=_anchors(shake.chain, question.stores),
+            lists=around.lists,
+            again=lambda: self._shake(_kind(shake.chain[0]).lower()).staple,
+        )
+        self._facts = {**facts, **self._facts}
+        return (*found, *more)
 
-    def _other_kind(self, main: Shake) -> tuple[bytes, ...]:
-        """The chain with the other kind of key; empty: the server has none."""
-        kind = KINDS["rsa" if _kind(main.chain[0]) != "RSA" else "ecdsa"]
-        found = self._lines.shake(ciphers=kind.ciphers, sigalgs=kind.sigalgs).chain
-        return () if found[:1] == main.chain[:1] else found
-
-    def _further(self, main: Shake) -> None:
-        """What is no matter of certificates."""
+    def _further(self, main: Shake, judged: Sequence[Finding]) -> None:
+        """What is no matter of certificates, or needs what was found of them."""
         question, lines = self._question, self._lines
+        bare = lines.shake(named=False) if lines.server_name is not None else None
+        self._facts["without_server_name"] = chain_facts(bare.chain[:1]) if bare else None
+        self._found += virtual.wrong_host(question.name, main, bare, judged)
         spoken = (main.version,) if question.brief else versions.spoken(lines, main)
-        self._facts["versions"] = list(spoken)
+        self._facts["versions"] = [one for one in spoken if one]
         self._found += versions.findings(spoken)
-        self._found += clients.findings(lines, main, (), self._now)
+        said = self._said(main, judged) if main.ended_well else ()
+        self._found += [*said, *clients.findings(lines, main, said, self._now)]
+        self._found += self._of_clocks(main, judged)
+
+    def _said(self, main: Shake, judged: Sequence[Finding]) -> tuple[Finding, ...]:
+        """In HTTP."""
+        question, lines = self._question, self._lines
+        if question.brief:
+            return web.refusal(lines, question) if main.asked else ()
+        faults = [one for one in judged if one.is_fault]
+        found, facts = web.findings(
+            lines, question, main, faults, now=self._now, www=self._around.www
+        )
+        self._facts |= facts
+        return found
+
+    def _of_clocks(self, main: Shake, judged: Sequence[Finding]) -> list[Finding]:
+        question = self._question
+        server = clock.server_clock(self._facts)
+        if question.brief and clock.is_of_dates(judged) and main.ended_well:
+            server = web.clock(self._lines, question)
+        return list(
+            clock.findings(
+                main.chain,
+                main.staple,
+                judged,
+                self._now,
+                server=server,
+                timeout=question.timeout,
+                asking=not question.brief,
+            )
+        )
+
+
+def _anchors(chain: Sequence[bytes], stores: Sequence[Store]) -> list[bytes]:
+    """The roots that signed any of the certificates, DER: they are not sent."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from everleaf.pki.certificates import read
+    from everleaf.pki.judging.roots import roots
+
+    sent, _ = read(chain)
+    found = [root for store in stores for one in sent for root in roots(store).above(one)]
+    return [one.public_bytes(Encoding.DER) for one in dict.fromkeys(found)]
 
 
 def _kind(leaf: bytes) -> str:
@@ -107,5 +178,5 @@ def _kind(leaf: bytes) -> str:
     try:
         key = x509.load_der_x509_certificate(leaf).public_key()
     except (ValueError, UnsupportedAlgorithm):
-        return "unreadable"
+        return "ECDSA"
     return "RSA" if isinstance(key, RSAPublicKey) else "ECDSA"
