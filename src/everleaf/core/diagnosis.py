@@ -102,7 +102,7 @@ class Diagnosis:
     Attributes:
         place: `host:port`.
         findings: ranked.
-        facts: what was seen, for programs: by address, JSON values.
+        facts: what was seen, for programs: JSON values, of a server by address.
     """
 
     place: str
@@ -125,9 +125,16 @@ class Diagnosis:
         faults = self.faults
         if not faults:
             return f"{self.place} is healthy"
-        first, more = faults[0], len(faults) - 1
-        also = f" (and {more} more: {', '.join(one.code for one in faults[1:])})" if more else ""
-        return f"{self.place}: {first.what}. {first.symptom.check}{also}"
+        first = faults[0]
+        others = tuple(dict.fromkeys(one.code for one in faults[1:]))
+        also = f" (and {len(others)} more: {', '.join(others)})" if others else ""
+        return f"{self.place}{self._at(first)}: {first.what}. {first.symptom.check}{also}"
+
+    def _at(self, one: Finding) -> str:
+        """At which addresses, where it is not so at all of them."""
+        if not one.where or len(one.where) >= len(self.facts):
+            return ""
+        return f" at {', '.join(one.where)}"
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -122,7 +122,7 @@ PROXY_HEADER_EXPECTED = Symptom(
     meaning="The server wants a PROXY header before TLS, so that whoever comes without one is "
     "turned away.",
     check="Check whether clients reach this port only through the load balancer that sends the "
-    "header; then look with --proxy-protocol",
+    "header; then look with --proxy-protocol 1",
 )
 PROXY_HEADER_UNEXPECTED = Symptom(
     code="proxy-header-unexpected",
