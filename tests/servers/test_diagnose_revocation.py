@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from everleaf.core.diagnosis import Finding
 from everleaf.tls import revocation
@@ -26,6 +26,7 @@ from support.servers import Nginx
 from support.talkers import dripping, response, talking
 
 DAY = timedelta(days=1)
+OCSP_RESPONSE = "application/ocsp-response"
 MUST_STAPLE = x509.TLSFeature([x509.TLSFeatureType.status_request])
 
 # A successful answer (RFC 6960, section 4.2.1) around an OCTET STRING that holds nothing of use:
@@ -205,8 +206,34 @@ def test_a_staple_that_comes_with_the_second_handshake_is_taken(stapler: Stapler
     answers = iter([b"", staple])
     found, _ = stapler.look("demanding", again=lambda: next(answers))
     assert found == {}
-    found, _ = stapler.look("demanding", again=lambda: b"")
+    found, _ = stapler.look("demanding", again=lambda: b"", pauses=(0, 0))
     assert set(found) == {"must-staple-missing"}
+
+
+def test_nginx_that_fetches_its_staple_only_when_asked_is_healthy(tmp_path: Path) -> None:
+    (host, port), address = free(), free()
+    registry = Registry(tmp_path / "ca")
+    place = x509.AccessDescription(
+        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(f"http://{host}:{port}")
+    )
+    one = registry.issue("lazy.test", MUST_STAPLE, x509.AuthorityInformationAccess([place]))
+    said = response("200 OK", registry.answer(one, "V"), **{"content-type": OCSP_RESPONSE})
+    nginx = Nginx(tmp_path / "nginx", [address], {"lazy.test": one.folder})
+    nginx.extra = (
+        f"ssl_stapling on; ssl_trusted_certificate {registry.folder}/issuer.pem;"
+        f" resolver {host}:{port};"
+    )
+    with talking((host, port), lambda _: said), nginx:
+        found, facts = revocation.findings(
+            one.chain,
+            lines.shaken(address, "lazy.test").staple,
+            now=datetime.now(UTC),
+            again=lambda: lines.shaken(address, "lazy.test").staple,
+            pauses=(0.1,) * 100,
+        )
+    assert found == ()
+    told: Any = facts["revocation"]
+    assert told["staple"]["status"] == "good"
 
 
 def test_a_staple_runs_out_with_time(stapler: Stapler) -> None:
@@ -500,3 +527,16 @@ def test_any_bytes_in_place_of_a_staple_are_told(tmp_path: Path, staple: bytes) 
 def test_what_is_no_certificate_is_left_to_others() -> None:
     assert revocation.findings([b"rubbish"], b"", now=datetime.now(UTC)) == ((), {})
     assert revocation.findings([], b"", now=datetime.now(UTC)) == ((), {})
+
+
+def test_a_later_staple_of_a_second_certificate_is_not_taken_for_this_one(stapler: Stapler) -> None:
+    other = (stapler.issued["good"].folder / "staple.der").read_bytes()
+    found, _ = stapler.look("demanding", again=lambda: other, pauses=(0, 0))
+    assert set(found) == {"must-staple-missing"}
+
+
+def test_a_certificate_of_an_unknown_version_is_left_out() -> None:
+    good = forge.der(forge.Plan().make())
+    odd = good.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020105"))
+    assert odd != good
+    assert revocation.findings([odd], b"", now=datetime.now(UTC)) == ((), {})

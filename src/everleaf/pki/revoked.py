@@ -9,10 +9,18 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import status
+from everleaf.pki.certificates import load
 from everleaf.pki.rules import CLOCK_SKEW, describe, is_ca
 from everleaf.pki.trust import issued
 
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +48,9 @@ def read(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     found = []
     for der in ders:
         try:
-            one = x509.load_der_x509_certificate(der)
-            _ = one.extensions, one.subject, one.issuer, one.public_key()
-        except (*_UNREADABLE, x509.DuplicateExtension):
+            found.append(load(der))
+        except UNREADABLE:
             continue
-        found.append(one)
     return tuple(found)
 
 
@@ -111,7 +117,7 @@ def judge(data: bytes, subject: Subject, url: str, now: datetime) -> Reading:
         scope = _scope(listed)
         revoked = listed.get_revoked_certificate_by_serial_number(subject.certificate.serial_number)
         facts = _facts(listed, url, subject, revoked is not None)
-    except (*_UNREADABLE, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         why = "it is PEM" if data.lstrip().startswith(b"-----BEGIN") else str(error)[:200]
         what = f"the revocation list of {subject} at {url} cannot be read: {why}"
         return Reading(findings=(Finding(symptom=status.CRL_MALFORMED, what=what),))
@@ -152,7 +158,7 @@ def _is_signed(listed: x509.CertificateRevocationList, issuer: x509.Certificate)
         return False
     try:
         return listed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 
@@ -214,7 +220,7 @@ def _revoked(entry: x509.RevokedCertificate, subject: Subject, url: str) -> Find
 def _reason(entry: x509.RevokedCertificate) -> str:
     try:
         return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-    except (*_UNREADABLE, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return "unspecified"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
@@ -14,11 +14,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import Symptom, status
-from everleaf.pki.revoked import Reading, Subject
+from everleaf.pki.revoked import UNREADABLE, Reading, Subject
 from everleaf.pki.rules import CLOCK_SKEW
 from everleaf.pki.trust import issued
-
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ def judge(staple: bytes, subject: Subject, now: datetime) -> Reading:
             return _alone(status.STAPLE_UNSUCCESSFUL, what, {"status": word})
         single = _single(answer, subject)
         serials = [f"{one.serial_number:x}" for one in answer.responses]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         what = f"what is stapled is no OCSP answer that can be read: {str(error)[:200]}"
         return _alone(status.STAPLE_MALFORMED, what, {"status": None})
     if single is None:
@@ -59,6 +57,15 @@ def judge(staple: bytes, subject: Subject, now: datetime) -> Reading:
         return _alone(status.STAPLE_OF_OTHER, what, {"status": None, "serials": serials})
     found = (*_signature(answer, subject, now), *_dates(single, now), *_says(single))
     return Reading(findings=found, facts=_facts(single, subject))
+
+
+def is_of(staple: bytes, subject: Subject) -> bool:
+    """Whether an answer can be read and is for this certificate."""
+    try:
+        answer = ocsp.load_der_ocsp_response(staple)
+        return _single(answer, subject) is not None
+    except UNREADABLE:
+        return False
 
 
 def _alone(symptom: Symptom, what: str, facts: dict[str, object]) -> Reading:
@@ -119,7 +126,7 @@ def _signature(answer: ocsp.OCSPResponse, subject: Subject, now: datetime) -> It
 def _may_answer(signer: x509.Certificate) -> bool:
     try:
         usages = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (*_UNREADABLE, x509.ExtensionNotFound):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return False
     return ExtendedKeyUsageOID.OCSP_SIGNING in usages
 
@@ -136,7 +143,7 @@ def _is_signed(answer: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
         elif not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return False
         key.verify(answer.signature, answer.tbs_response_bytes, *rest)
-    except (*_UNREADABLE, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

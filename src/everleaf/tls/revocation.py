@@ -1,5 +1,6 @@
 """Whether the certificates that are sent are revoked: by their lists, and by what is stapled."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from everleaf.tls.lists import Lists, UnfetchedError
 if TYPE_CHECKING:
     from everleaf.pki.revoked import Reading, Subject
 
-_TRIES = 3
+_PAUSES = (0.0, 0.3, 1.0)  # seconds before each further handshake
 _MOST = 8  # certificates of one chain whose lists are fetched
 _SHOWN = 200
 
@@ -24,6 +25,7 @@ def findings(
     others: Sequence[bytes] = (),
     lists: Lists | None = None,
     again: Callable[[], bytes] | None = None,
+    pauses: Sequence[float] = _PAUSES,
 ) -> tuple[tuple[Finding, ...], dict[str, object]]:
     """What is found of one address' chain; `where` is left to the caller.
 
@@ -38,6 +40,7 @@ def findings(
         lists: fetches lists; one for a whole diagnosis; None: none is fetched.
         again: the staple of a further handshake, asked for where the leaf demands one and none
             came: nginx fetches it only when a first client has asked.
+        pauses: seconds before each further handshake.
 
     Returns:
         The findings, and for programs `revocation`: `lists`, `staple`, `must_staple`.
@@ -51,9 +54,8 @@ def findings(
     around = [*certificates, *revoked.read(others)]
     subject = revoked.Subject(certificate=leaf[0], issuer=revoked.issuer_of(leaf[0], around))
     demanded = revoked.must_staple(leaf[0])
-    tries = _TRIES if demanded and again is not None else 0
-    while not staple and again is not None and tries:
-        staple, tries = again(), tries - 1
+    if demanded and not staple and again is not None:
+        staple = _once_more(again, subject, pauses)
     stapled = _stapled(staple, subject, now, demanded=demanded)
     listed: list[Reading] = []
     for one in revoked.subjects(certificates, around)[:_MOST]:
@@ -66,6 +68,17 @@ def findings(
             "lists": [reading.facts for reading in listed if reading.facts],
         }
     }
+
+
+def _once_more(again: Callable[[], bytes], subject: "Subject", pauses: Sequence[float]) -> bytes:
+    """A later handshake's staple; a server with two certificates may answer with the other one."""
+    from everleaf.pki import stapled
+
+    for pause in pauses:
+        time.sleep(pause)
+        if stapled.is_of(staple := again(), subject):
+            return staple
+    return b""
 
 
 def _stapled(staple: bytes, subject: "Subject", now: datetime, *, demanded: bool) -> "Reading":
