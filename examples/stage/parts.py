@@ -5,19 +5,24 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import urllib3
 
 PEBBLE = "https://10.77.0.2"
 DNS = "http://10.77.0.3:8055"
-EDGES = {"edge1": "10.77.0.11", "edge2": "10.77.0.12", "proxy": "10.77.0.13"}
+EDGES = {
+    "edge1": "10.77.0.11",
+    "edge2": "10.77.0.12",
+    "edge3": "10.77.0.14",
+    "proxy": "10.77.0.13",
+}
 ADDRESSES = {
-    "www.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13"],
-    "api.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13"],
-    "shop.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13"],
-    "second.stage.test": ["10.77.0.11", "10.77.0.12"],
+    "www.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13", "10.77.0.14"],
+    "api.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13", "10.77.0.14"],
+    "shop.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.13", "10.77.0.14"],
+    "second.stage.test": ["10.77.0.11", "10.77.0.12", "10.77.0.14"],
 }
 CERTIFICATES = ("shop", "second")
 RUN = Path("/run/stage")
@@ -54,8 +59,14 @@ def prepare() -> None:
     roots = pool().request("GET", f"{PEBBLE}:15000/roots/0").data
     RUN.joinpath("roots.pem").write_bytes(roots)
     for host, addresses in ADDRESSES.items():
-        body = json.dumps({"host": host, "addresses": addresses}).encode()
-        pool().request("POST", f"{DNS}/add-a", body=body)
+        point(host, addresses)
+
+
+def point(host: str, addresses: Sequence[str]) -> None:
+    """Let a name have these addresses, and no other."""
+    for path in ("clear-a", "add-a"):
+        body = json.dumps({"host": host, "addresses": list(addresses)}).encode()
+        pool().request("POST", f"{DNS}/{path}", body=body)
 
 
 def everleaf(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -22,7 +22,7 @@ from support.wire import MemoryAccounts, adapter
 STATE = Path("/var/lib/everleaf")
 ACCOUNTS = STATE / "accounts" / "pebble"
 COPY = Path("/copies/shop.pem")
-NGINX = ("edge1", "edge2")
+NGINX = ("edge1", "edge2", "edge3")
 NAMES = ("api.stage.test", "shop.stage.test", "www.stage.test")
 
 

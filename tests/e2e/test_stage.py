@@ -1,4 +1,4 @@
-"""Two nginx edges, a haproxy and Pebble in containers of their own; everleaf in one more."""
+"""Three nginx edges, a haproxy and Pebble in containers of their own; everleaf in one more."""
 
 import json
 import ssl
@@ -13,7 +13,7 @@ from support.loopback import served
 from support.serials import padded
 
 
-def test_one_run_gets_a_certificate_with_three_names_to_all_three_edges() -> None:
+def test_one_run_gets_a_certificate_with_three_names_to_all_four_edges() -> None:
     before = stage.orders()
     stage.run("--force", "shop")
     (order,) = [stage.fetched(url) for url in stage.orders() if url not in before]
@@ -44,7 +44,7 @@ def predecessor(name: str) -> str:
     return facts(ssl.PEM_cert_to_DER_cert(leaf)).cert_id or ""
 
 
-def test_a_window_in_the_past_renews_with_replaces_and_all_three_serve_the_new_leaf() -> None:
+def test_a_window_in_the_past_renews_with_replaces_and_all_edges_serve_the_new_leaf() -> None:
     stage.run()
     while padded(predecessor("shop")):
         stage.run("--force", "shop")
@@ -82,7 +82,8 @@ def test_two_certificates_behind_one_nginx_are_renewed_with_one_reload() -> None
 
 def test_a_stopped_edge_is_named_and_confirmed_again_without_an_order_or_a_reload() -> None:
     stage.run()
-    before = stage.orders(), stage.touched("edge1", "proxy")
+    others = ("edge1", "edge3", "proxy")
+    before = stage.orders(), stage.touched(*others)
     stage.stop("edge2")
     document = stage.run(expect=1)
     assert all(one["failing"] for one in document["certificates"])
@@ -93,18 +94,21 @@ def test_a_stopped_edge_is_named_and_confirmed_again_without_an_order_or_a_reloa
         assert "10.77.0.12" in words
         assert "10.77.0.11" not in words
         assert "10.77.0.13" not in words
+        assert "10.77.0.14" not in words
+        assert {one["code"] for one in failed["fault"]["causes"]} == {"connection-refused"}
     sights = {one["address"]: one["sight"] for one in stage.status("shop")["addresses"]}
     assert sights == {
         "10.77.0.11:443": "confirmed",
         "10.77.0.12:443": "unreachable",
         "10.77.0.13:443": "confirmed",
+        "10.77.0.14:443": "confirmed",
     }
     stage.start("edge2")
     again = stage.run()
     for name in CERTIFICATES:
         assert [one["stage"] for one in stage.stages(again, name)] == ["confirm"]
     assert {one["sight"] for one in stage.status("shop")["addresses"]} == {"confirmed"}
-    assert (stage.orders(), stage.touched("edge1", "proxy")) == before
+    assert (stage.orders(), stage.touched(*others)) == before
 
 
 def test_the_running_haproxy_takes_a_new_certificate_without_a_new_worker() -> None:
