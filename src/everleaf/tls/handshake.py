@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ssl import TLSVersion
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everleaf.core.approach import Pair
 from everleaf.core.symptoms import clients, connection
@@ -151,15 +151,17 @@ class ClientPairError(ValueError):
 
 
 def _present(context: "SSL.Context", client: Pair) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from OpenSSL import SSL
 
-    # Without one, OpenSSL would ask the terminal for a passphrase.
-    context.set_passwd_cb(lambda *_: b"")
     try:
         context.use_certificate_chain_file(client.certificate)
-        context.use_privatekey_file(client.key)
+        # OpenSSL would ask the terminal for a passphrase.
+        key: Any = load_pem_private_key(client.key.read_bytes(), password=None)
+        context.use_privatekey(key)
         context.check_privatekey()
-    except (SSL.Error, OSError) as error:
+    except (SSL.Error, OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ClientPairError(
             f"{client.certificate} and {client.key} cannot be read, or are no pair"
         ) from error
