@@ -117,7 +117,7 @@ class Workshop:
         """TLS from outside, looked at closely."""
         from everleaf.tls.diagnosing import Doctor
 
-        return Doctor(self.resolver)
+        return Doctor(self.resolver, now=self.clock.now)
 
     @cached_property
     def alerts(self) -> ports.Alerts:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from everleaf.core.diagnosis import Diagnosis, Finding, Question, ranked
 
+_KEPT = 100  # questions: a simulated life has many
+
 
 @dataclass(slots=True)
 class MemoryDoctor:
@@ -20,7 +22,7 @@ class MemoryDoctor:
     faults: list[Exception] = field(default_factory=list)
 
     def look(self, question: Question) -> Diagnosis:
-        self.asked.append(question)
+        self.asked = [*self.asked[-_KEPT:], question]
         if self.faults:
             raise self.faults.pop(0)
         found = [one for at in question.addresses for one in self.findings.get(at, ())]

@@ -115,8 +115,9 @@ def _told(seen: Observation, diagnosis: Diagnosis) -> Observation:
     if first is None:
         return seen
     faults = (first, *(one for one in diagnosis.faults if one is not first))
-    told = replace(diagnosis, findings=faults).sentence
-    return replace(seen, code=first.code, words=told.removeprefix(f"{diagnosis.place}: "))
+    sentence = replace(diagnosis, findings=faults).sentence
+    # Endpoint and address stand beside it wherever it is shown.
+    return replace(seen, code=first.code, words=sentence.partition(": ")[2])
 
 
 def _first(seen: Observation, faults: Sequence[Finding]) -> Finding | None:
