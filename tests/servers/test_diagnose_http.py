@@ -111,7 +111,8 @@ OK = "location / { return 200 fine; }"
 
 def test_a_host_that_does_all_has_nothing_but_what_cannot_be_seen(web: Web) -> None:
     found, facts = web.look("full.test", www=lambda: Judged(Met.YES, "it answers"))
-    assert set(found) == {"hsts-preload"}
+    assert set(found) == {"hsts-step", "hsts-preload"}
+    assert found["hsts-step"].detail == {"step": "preload", "next": None}
     assert "not met" not in found["hsts-preload"].what
     assert facts["hsts"]["step"] == "preload"
     assert facts["hsts"]["next"] is None
@@ -183,7 +184,7 @@ def test_a_malformed_header_is_a_fault_with_its_reason(web: Web, host: str, word
 
 def test_a_directive_that_nobody_knows_changes_nothing(web: Web) -> None:
     found, facts = web.look("unknown.test")
-    assert set(found) == {"hsts-preload"}
+    assert set(found) == {"hsts-step", "hsts-preload"}
     assert facts["hsts"]["step"] == "preload"
 
 
@@ -204,7 +205,7 @@ def test_a_good_header_behind_a_malformed_one_does_not_help(web: Web) -> None:
 @pytest.mark.symptom("hsts-on-plain-http")
 def test_the_header_over_plain_http_is_told(web: Web) -> None:
     found, _ = web.look("plain-header.test")
-    assert set(found) == {"hsts-on-plain-http", "hsts-preload"}
+    assert set(found) == {"hsts-on-plain-http", "hsts-step", "hsts-preload"}
     assert not found["hsts-on-plain-http"].is_fault
 
 
@@ -227,6 +228,7 @@ def test_every_demand_is_listed_with_its_reason(web: Web) -> None:
         "further-redirects": "yes",
     }
     assert all(one["why"] for one in facts["preload"])
+    assert all(one["what"] in found["hsts-preload"].what for one in facts["preload"])
 
 
 @pytest.mark.parametrize(

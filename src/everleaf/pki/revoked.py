@@ -57,10 +57,21 @@ def read(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
 def subjects(
     chain: Sequence[x509.Certificate], others: Sequence[x509.Certificate]
 ) -> tuple[Subject, ...]:
-    """Each certificate of the chain but roots, with its issuer from the chain or the others."""
+    """The leaf and what leads up from it, without a root, each with its issuer.
+
+    What is sent beside that path speaks for nobody, and is left out.
+
+    Args:
+        chain: as sent, leaf first.
+        others: certificates among which an issuer may be that is not sent.
+    """
+    path, rest = [chain[0]], [one for one in chain if one != chain[0]]
+    while (above := issuer_of(path[-1], rest)) is not None:
+        path.append(above)
+        rest.remove(above)
     return tuple(
         Subject(certificate=one, issuer=issuer_of(one, [*chain, *others]))
-        for one in dict.fromkeys(chain)
+        for one in path
         if one.subject != one.issuer
     )
 
@@ -113,14 +124,19 @@ def judge(data: bytes, subject: Subject, url: str, now: datetime) -> Reading:
         now: aware.
     """
     try:
-        listed = x509.load_der_x509_crl(data)
-        scope = _scope(listed)
-        revoked = listed.get_revoked_certificate_by_serial_number(subject.certificate.serial_number)
-        facts = _facts(listed, url, subject, revoked is not None)
+        return _judged(x509.load_der_x509_crl(data), subject, url, now)
     except UNREADABLE as error:
         why = "it is PEM" if data.lstrip().startswith(b"-----BEGIN") else str(error)[:200]
         what = f"the revocation list of {subject} at {url} cannot be read: {why}"
         return Reading(findings=(Finding(symptom=status.CRL_MALFORMED, what=what),))
+
+
+def _judged(
+    listed: x509.CertificateRevocationList, subject: Subject, url: str, now: datetime
+) -> Reading:
+    scope = _scope(listed)
+    revoked = listed.get_revoked_certificate_by_serial_number(subject.certificate.serial_number)
+    facts = _facts(listed, url, subject, revoked is not None)
     name = f"the revocation list of {subject} at {url}"
     if against := [*_against(listed, subject, name), *_outside(listed, scope, subject, url, name)]:
         return Reading(findings=tuple(against), facts={**facts, "revoked": None})

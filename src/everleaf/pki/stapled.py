@@ -39,17 +39,20 @@ def judge(staple: bytes, subject: Subject, now: datetime) -> Reading:
         now: aware.
     """
     try:
-        answer = ocsp.load_der_ocsp_response(staple)
-        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            word = answer.response_status.name.lower()
-            what = f"what is stapled is the responder's error {word!r}, no answer"
-            return _alone(status.STAPLE_UNSUCCESSFUL, what, {"status": word})
-        single = _single(answer, subject)
-        serials = [f"{one.serial_number:x}" for one in answer.responses]
+        return _judged(ocsp.load_der_ocsp_response(staple), subject, now)
     except UNREADABLE as error:
         what = f"what is stapled is no OCSP answer that can be read: {str(error)[:200]}"
         return _alone(status.STAPLE_MALFORMED, what, {"status": None})
+
+
+def _judged(answer: ocsp.OCSPResponse, subject: Subject, now: datetime) -> Reading:
+    if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        word = answer.response_status.name.lower()
+        what = f"what is stapled is the responder's error {word!r}, no answer"
+        return _alone(status.STAPLE_UNSUCCESSFUL, what, {"status": word})
+    single = _single(answer, subject)
     if single is None:
+        serials = [f"{one.serial_number:x}" for one in answer.responses]
         what = (
             f"the stapled answer is for the certificate {', '.join(serials)[:200]}, and the one "
             f"that is served is {subject.certificate.serial_number:x}"

@@ -90,27 +90,30 @@ def _of_steps(policy: Policy | None, demands: tuple[Demand, ...]) -> Iterator[Fi
     now, coming = hsts.step(policy), hsts.following(policy)
     if policy is None or now is Step.NONE:
         return
-    if coming is not None:
-        yield Finding(
-            symptom=http.HSTS_STEP,
-            what=f"HSTS is held for {hsts.age(policy.max_age)} (step: {hsts.WORDS[now]}); "
-            f"the next step is `{coming}`",
-            detail={"step": now, "next": str(coming)},
-        )
-    if open_ones := [one for one in demands if one.met is not Met.YES]:
+    after = f"the next one is `{coming}`" if coming else "there is no further one"
+    yield Finding(
+        symptom=http.HSTS_STEP,
+        what=f"HSTS is held for {hsts.age(policy.max_age)} (step: {hsts.WORDS[now]}); {after}",
+        detail={"step": now, "next": str(coming) if coming else None},
+    )
+    if any(one.met is not Met.YES for one in demands):
         yield Finding(
             symptom=http.HSTS_PRELOAD,
-            what=f"of the {len(demands)} demands for preloading, {_told(open_ones)}",
+            what=f"of the {len(demands)} demands for preloading, {_told(demands)}",
             detail={"demands": _as_rows(demands)},
         )
 
 
-def _told(demands: list[Demand]) -> str:
+def _told(demands: tuple[Demand, ...]) -> str:
     words = []
-    for met, said in ((Met.NO, "not met"), (Met.UNKNOWN, "not known")):
-        if those := [f"{one.what} ({one.judged.why})" for one in demands if one.met is met]:
+    for met, said in ((Met.YES, "met"), (Met.NO, "not met"), (Met.UNKNOWN, "not known")):
+        if those := [_named(one) for one in demands if one.met is met]:
             words.append(f"{said}: {', '.join(those)}")
     return "; ".join(words)
+
+
+def _named(demand: Demand) -> str:
+    return demand.what if demand.met is Met.YES else f"{demand.what} ({demand.judged.why})"
 
 
 def _as_rows(demands: tuple[Demand, ...]) -> list[dict[str, str]]:

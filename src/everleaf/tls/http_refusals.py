@@ -1,5 +1,7 @@
 """A request that is refused because of the client's certificate, after the handshake."""
 
+from http.client import RemoteDisconnected
+
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import clients
 from everleaf.tls.http_exchange import Answer, Connect, NotHttpError, Site, request
@@ -10,7 +12,7 @@ _TO_ONE_PRESENTED = (401, *_STATUSES)  # without one, 401 asks for a password an
 
 
 def refusal(connect: Connect, site: Site, timeout: float) -> str:
-    """Ask once; why the server refuses, in words; empty: it does not, or says no HTTP.
+    """Ask once; why the server refuses, in words; empty: it does not, or says nothing in HTTP.
 
     Args:
         connect: opens the connection on which the certificate is presented.
@@ -18,11 +20,11 @@ def refusal(connect: Connect, site: Site, timeout: float) -> str:
         timeout: seconds for the answer.
 
     Raises:
-        OSError: no answer came.
+        OSError: the connection failed, or no answer came in time.
     """
     try:
         answer = request(connect, site, timeout=timeout)
-    except NotHttpError:
+    except (NotHttpError, RemoteDisconnected):
         return ""
     if answer.status not in _TO_ONE_PRESENTED:
         return ""

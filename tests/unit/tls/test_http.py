@@ -193,6 +193,7 @@ def test_which_answers_are_refusals(status: int, presented: bool, refused: bool)
         (response("400 The SSL certificate error"), "HTTP 400 The SSL certificate error"),
         (response("404 Not Found"), ""),
         (b"220 mail.test ESMTP\r\n", ""),
+        (b"", ""),
     ],
 )
 def test_one_request_tells_whether_a_certificate_is_taken(says: bytes, words: str) -> None:

@@ -51,10 +51,11 @@ HSTS_ABSENT = Symptom(
 HSTS_STEP = Symptom(
     code="hsts-step",
     rank=98,
-    meaning="HSTS is being rolled out and has a step before it. The steps: minutes, days, a month, "
-    "a year, with the subdomains, with preloading; each is held until nothing has broken.",
-    check="Take the next step when nobody was locked out for as long as the present one lasts; "
-    "the last two only where every name below speaks HTTPS",
+    meaning="HSTS is in force, at one of the steps of its roll-out: minutes, days, a month, a year,"
+    " with the subdomains, consenting to preloading; each is held until nothing has broken. No host"
+    " has to go to the last one.",
+    check="Take the next step, where there is one, when nobody was locked out for as long as the "
+    "present one lasts; the last two only where every name below speaks HTTPS",
     weight=Weight.NOTICE,
 )
 
