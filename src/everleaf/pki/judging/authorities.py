@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms.chain import (
@@ -16,7 +17,7 @@ from everleaf.core.wanted import Usage
 from everleaf.pki import rules
 from everleaf.pki.certificates import authority_key
 from everleaf.pki.judging import constraints, strength, usages, validity
-from everleaf.pki.judging.links import canonical, is_of_the_key, is_self_signed, signed
+from everleaf.pki.judging.links import canonical, is_of_the_key, is_self_signed, method, signed
 from everleaf.pki.judging.paths import Path
 from everleaf.pki.judging.words import called
 
@@ -48,7 +49,7 @@ def _one(
 def _link(
     above: x509.Certificate, below: x509.Certificate, leaf: x509.Certificate
 ) -> Iterator[Finding]:
-    if signed(above, below):
+    if signed(above, below) or not _is_known(below):
         return
     which = called(below, leaf)
     detail = {
@@ -64,17 +65,25 @@ def _link(
         yield Finding(symptom=ANOTHER_LINEAGE, what=what, detail=detail)
 
 
-def _may_issue(one: x509.Certificate, leaf: x509.Certificate) -> Iterator[Finding]:
-    """A root without basic constraints is taken as one of the first version of X.509.
+def _is_known(below: x509.Certificate) -> bool:
+    """Whether its signature can be judged; where not, that is said of its strength."""
+    try:
+        method(below)
+    except UnsupportedAlgorithm:
+        return False
+    return True
 
-    So it is where its key usage allows signing; OpenSSL takes such intermediates too, but Go and
+
+def _may_issue(one: x509.Certificate, leaf: x509.Certificate) -> Iterator[Finding]:
+    """A root of the first version of X.509 can have no constraints, and is taken.
+
+    OpenSSL takes others without basic constraints too where the key usage allows signing; Go and
     browsers do not.
     """
     known = rules.extension(one, x509.BasicConstraints)
     use = rules.extension(one, x509.KeyUsage)
-    is_old = is_self_signed(one) and (one.version is x509.Version.v1 or use is not None)
     why = ""
-    if known is None and not is_old:
+    if known is None and not (one.version is x509.Version.v1 and is_self_signed(one)):
         why = "it has no basic constraints"
     elif known is not None and not known.ca:
         why = "its basic constraints say that it is no authority"

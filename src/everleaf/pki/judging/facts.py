@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from everleaf.pki.certificates import load, serial_of
+from everleaf.pki.judging.links import method
 from everleaf.pki.judging.names import names_of
 from everleaf.pki.judging.strength import described
 from everleaf.pki.judging.words import iso
@@ -36,7 +37,7 @@ def _signature(one: x509.Certificate) -> str:
     """As `ecdsa-with-SHA256`; one without a known name by its object identifier."""
     oid = one.signature_algorithm_oid
     try:
-        digest = one.signature_hash_algorithm
+        _, digest = method(one)
     except UnsupportedAlgorithm:
         return oid.dotted_string
     name = str(oid._name)  # noqa: SLF001 - the one name that it has

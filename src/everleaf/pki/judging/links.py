@@ -5,10 +5,13 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import MD5, HashAlgorithm
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from everleaf.pki import rules
 from everleaf.pki.certificates import authority_key
 
+Method: TypeAlias = padding.PSS | padding.PKCS1v15 | ec.ECDSA | None
 Name: TypeAlias = tuple[frozenset[tuple[str, str]], ...]
 
 
@@ -45,7 +48,7 @@ def signed(above: x509.Certificate, below: x509.Certificate) -> bool:
     key = above.public_key()
     text, signature = below.tbs_certificate_bytes, below.signature
     try:
-        digest, how = below.signature_hash_algorithm, below.signature_algorithm_parameters
+        how, digest = method(below)
         if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             key.verify(signature, text)
         elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
@@ -61,6 +64,18 @@ def signed(above: x509.Certificate, below: x509.Certificate) -> bool:
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
+
+
+def method(one: x509.Certificate) -> tuple[Method, HashAlgorithm | None]:
+    """How it is signed: padding or kind, and digest; both None for Edwards curves.
+
+    Raises:
+        UnsupportedAlgorithm: in a way that is not known; MD5 is, though `cryptography` has
+            forgotten it.
+    """
+    if one.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_MD5:
+        return padding.PKCS1v15(), MD5()  # noqa: S303 - to be told from a broken signature
+    return one.signature_algorithm_parameters, one.signature_hash_algorithm
 
 
 def is_of_the_key(above: x509.Certificate, below: x509.Certificate) -> bool:

@@ -7,7 +7,7 @@ from cryptography import x509
 
 from everleaf.core.diagnosis import Store
 from everleaf.pki.certificates import read
-from everleaf.pki.judging.links import Name, canonical, signed
+from everleaf.pki.judging.links import Name, canonical, is_of_the_key, signed
 
 _DELIBERATE = 20
 
@@ -31,8 +31,11 @@ class Roots:
         return tuple(self._named.get(canonical(name), ()))
 
     def above(self, below: x509.Certificate) -> tuple[x509.Certificate, ...]:
-        """Those that issued it."""
-        return tuple(one for one in self.named(below.issuer) if signed(one, below))
+        """Those that issued it; else those that it names by their key, though they did not."""
+        named = self.named(below.issuer)
+        return tuple(one for one in named if signed(one, below)) or tuple(
+            one for one in named if is_of_the_key(one, below)
+        )
 
     @property
     def organizations(self) -> frozenset[str]:

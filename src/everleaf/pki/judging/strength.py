@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms.chain import UNCOMMON_KEY, WEAK_KEY, WEAK_SIGNATURE
-from everleaf.pki.judging.links import is_self_signed
+from everleaf.pki.judging.links import is_self_signed, method
 from everleaf.pki.judging.words import called
 
 _SMALLEST_RSA = 2048
@@ -26,7 +26,7 @@ def findings(one: x509.Certificate, leaf: x509.Certificate) -> Iterator[Finding]
     if one != leaf and is_self_signed(one):
         return
     try:
-        digest = one.signature_hash_algorithm
+        _, digest = method(one)
     except UnsupportedAlgorithm:
         oid = one.signature_algorithm_oid.dotted_string
         yield _weak_signature(one, f"{which} is signed in a way that clients do not know", oid)
