@@ -11,8 +11,8 @@ from everleaf.core.approach import Approach, Pair
 from everleaf.core.diagnosis import Question
 from everleaf.ports import Ask
 from everleaf.tls.channel import Channel, ShakeError
-from everleaf.tls.diagnosing.direct import opened
 from everleaf.tls.handshake import Shake, shake
+from everleaf.tls.line import opened
 from everleaf.tls.names import sent_name
 from everleaf.tls.symptoms import told
 

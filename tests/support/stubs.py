@@ -1,0 +1,106 @@
+"""Servers that fail as a test wants them to, before or instead of TLS."""
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+from support.loopback import Address
+
+Act = Callable[[socket.socket], None]
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
+
+
+def closes(line: socket.socket) -> None:
+    """Takes the hello, and closes."""
+    line.recv(4096)
+
+
+def resets(line: socket.socket) -> None:
+    """Takes the hello, and resets the connection."""
+    line.recv(4096)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def is_silent(line: socket.socket) -> None:
+    """Takes whatever comes until the other side has gone."""
+    while line.recv(4096):
+        pass
+
+
+def greets(words: bytes) -> Act:
+    """Says this at once, then takes whatever comes."""
+
+    def act(line: socket.socket) -> None:
+        line.sendall(words)
+        is_silent(line)
+
+    return act
+
+
+def answers(words: bytes) -> Act:
+    """Says this when something has come, and closes."""
+
+    def act(line: socket.socket) -> None:
+        line.recv(4096)
+        line.sendall(words)
+
+    return act
+
+
+def alert(number: int) -> Act:
+    """Answers the hello with a fatal alert of TLS."""
+    return answers(bytes((21, 3, 3, 0, 2, 2, number)))
+
+
+@contextmanager
+def stub(address: Address, act: Act) -> Iterator[None]:
+    """A server that does this with each connection, one after the other."""
+    with socket.create_server(address) as listener:
+        thread = Thread(target=_serve, args=(listener, act), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def _serve(listener: socket.socket, act: Act) -> None:
+    while True:
+        try:
+            line, _ = listener.accept()
+        except OSError:
+            return
+        with line, suppress(OSError):
+            act(line)
+
+
+@contextmanager
+def deaf(address: Address) -> Iterator[None]:
+    """A full backlog: further packets that would open a connection are dropped."""
+    with socket.create_server(address, backlog=0), _Crowd(address):
+        yield
+
+
+class _Crowd:
+    """Connections that nobody takes, as many as there is room for."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._lines: list[socket.socket] = []
+
+    def __enter__(self) -> None:
+        while True:
+            line = socket.socket()
+            self._lines.append(line)
+            line.settimeout(0.3)
+            try:
+                line.connect(self._address)
+            except TimeoutError:
+                return
+
+    def __exit__(self, *_: object) -> None:
+        for line in self._lines:
+            line.close()
