@@ -1,8 +1,8 @@
 """Presenting a client's certificate, and finding out whether the server takes it."""
 
-import re
 import ssl
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from everleaf.tls.symptoms import words
 _CERTIFICATE_REQUEST = 13  # RFC 8446, section 4; RFC 5246, section 7.4
 _SILENCE = 1.0  # seconds after which a server that says nothing has refused nothing
 _HTTP = "http/1.1"
-# nginx takes the handshake, and says 400 in HTTP; 495 and 496 are its own statuses for it.
-_REFUSALS = re.compile(rb"HTTP/1\.[01] (400|401|403|495|496)\b([^\r\n]*)")
+_HTTPS = 443
 
 
 class Client:
@@ -64,14 +63,12 @@ class Client:
             return words(error)
 
     def _answer(self, channel: ssl.SSLSocket) -> str:
+        from everleaf.tls.http_exchange import Site
+        from everleaf.tls.http_refusals import refusal
+
         if channel.selected_alpn_protocol() != _HTTP:
             channel.settimeout(min(_SILENCE, max(0.1, self._end - time.monotonic())))
             channel.recv(1)
             return ""
-        channel.settimeout(max(0.1, self._end - time.monotonic()))
-        channel.sendall(f"GET / HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode("ascii"))
-        found = _REFUSALS.match(channel.recv(4096))
-        if found is None:
-            return ""
-        status = (found[1] + found[2]).decode("latin-1").strip()
-        return f"the server refuses the request after the handshake: HTTP {status}"
+        left = max(0.1, self._end - time.monotonic())
+        return refusal(lambda: nullcontext(channel), Site(host=self._host, port=_HTTPS), left)

@@ -16,7 +16,6 @@ from everleaf.core.wanted import join_port
 
 PORTS = {"http": 80, "https": 443}
 _LONGEST_HEAD = 65536
-_LONGEST_BODY = 4096
 _CHUNK = 16384
 
 
@@ -64,7 +63,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The head of a response, and the body as far as it is short."""
+    """The head of a response, and the body as far as it was wanted."""
 
     status: int
     reason: str = ""
@@ -91,7 +90,7 @@ class Answer:
 
 
 def request(
-    connect: Connect, site: Site, target: str = "/", *, timeout: float, most: int = _LONGEST_BODY
+    connect: Connect, site: Site, target: str = "/", *, timeout: float, most: int = 0
 ) -> Answer:
     """GET `target` on a fresh connection; nothing is followed.
 
@@ -100,7 +99,7 @@ def request(
         site: for the Host header.
         target: path and query.
         timeout: seconds from the first byte of the request to the last of the answer.
-        most: bytes of the body; what is longer is cut there.
+        most: bytes of the body that are wanted; what is longer is cut there.
 
     Raises:
         OSError: there is no connection, or no answer came.

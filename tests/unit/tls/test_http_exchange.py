@@ -65,11 +65,15 @@ def test_a_body_is_cut_where_it_is_long() -> None:
     assert ask(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 200_000, most=150_000).body == b"x" * 150_000
 
 
+def test_a_body_that_nobody_wants_is_not_waited_for() -> None:
+    assert ask(b"HTTP/1.1 403 No\r\nContent-Length: 99\r\n\r\n").status == 403
+
+
 def test_an_answer_in_pieces_is_put_together() -> None:
     chunked = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     )
-    assert ask(chunked).body == b"abcde"
+    assert ask(chunked, most=100).body == b"abcde"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_an_answer_in_pieces_is_put_together() -> None:
 )
 def test_what_is_no_http_or_too_much_of_it_is_told_so(said: bytes) -> None:
     with pytest.raises(NotHttpError):
-        ask(said)
+        ask(said, most=100)
 
 
 def test_a_server_that_closes_without_an_answer_gave_none() -> None:
