@@ -12,52 +12,43 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from support.daemons import Apache, Caddy
 from support.forge import CLIENT, rsa_key
-from support.lineage import NAME, Link, chain
+from support.lineage import NAME, chain
 from support.loopback import Address, free, written
 from support.mail import Dovecot, Postfix
 from support.registry import Registry
 from support.servers import Haproxy, Nginx
 from support.talkers import response, talking
-from support.tls_farm import Bound, Go, Openssl, authority, diagnosed, kept, leaf, trusted
+from support.tls_farm import (
+    MIDDLE,
+    TOP,
+    Bound,
+    Farm,
+    Go,
+    Openssl,
+    authority,
+    diagnosed,
+    kept,
+    leaf,
+    trusted,
+)
 
-TOP, MIDDLE = authority(0), authority(1)
-ROOT = TOP.below()
 HSTS = 'add_header Strict-Transport-Security "{}" always;'
-PLAIN_NOTICES = ("hsts-absent",)
+HTTP = ("hsts-absent",)
 
 
-class Farm:
-    """One test's servers: a folder, an address, and the root that clients trust."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.roots = trusted(folder, ROOT)
-        self.address = free()
-
-    def live(self, *links: Link, name: str = "live") -> Path:
-        """The folder of a chain whose root, the last of them, is left out."""
-        return kept(self.folder / name, chain(*links)[:-1], links[0].key)
-
-    def nginx(self, live: Path, extra: str = "", *, addresses: Sequence[Address] = ()) -> Nginx:
-        """With one site; `extra` stands in the http block."""
-        server = Nginx(self.folder / "nginx", addresses or [self.address], {NAME: live})
-        server.extra = extra
-        return server
-
-    def healthy(
-        self, *options: str | Path, host: str = NAME, notices: Sequence[str] = PLAIN_NOTICES
-    ) -> dict[str, Any]:
-        """Nothing is wrong there, and of what is worth knowing there is this."""
-        at, port = self.address
-        found = diagnosed(f"{host}:{port}", "--address", at, "--ca-file", self.roots, *options)
-        assert found.faults == [], found.document["sentence"]
-        assert found.document["healthy"] is True
-        assert found.document["sentence"] == f"{host}:{port} is healthy"
-        assert found.status == 0
-        assert found.notices == list(notices)
-        (facts,) = found.document["facts"].values()
-        assert isinstance(facts, dict)
-        return facts
+def healthy(
+    farm: Farm, *options: str | Path, host: str = NAME, notices: Sequence[str] = HTTP
+) -> dict[str, Any]:
+    """Nothing is wrong there, and of what is worth knowing there is this; what was seen."""
+    found = farm.look(*options, host=host)
+    assert found.faults == [], found.document["sentence"]
+    assert found.document["healthy"] is True
+    assert found.document["sentence"] == f"{host}:{farm.address[1]} is healthy"
+    assert found.status == 0
+    assert found.notices == list(notices)
+    (facts,) = found.document["facts"].values()
+    assert isinstance(facts, dict)
+    return facts
 
 
 @pytest.fixture
@@ -76,13 +67,13 @@ def farm(tmp_path: Path) -> Farm:
 )  # fmt: skip
 def test_each_kind_of_key(farm: Farm, key: Any) -> None:
     with farm.nginx(farm.live(leaf(key=key), MIDDLE, TOP)):
-        farm.healthy()
+        healthy(farm)
 
 
 def test_ed25519(farm: Farm) -> None:
     live = farm.live(leaf(key=ed25519.Ed25519PrivateKey.generate()), MIDDLE, TOP)
     with Openssl(farm.folder / "openssl", farm.address, live):
-        farm.healthy()
+        healthy(farm)
 
 
 def test_rsa_and_ecdsa_on_one_server(farm: Farm) -> None:
@@ -90,35 +81,27 @@ def test_rsa_and_ecdsa_on_one_server(farm: Farm) -> None:
         farm.live(leaf(key=rsa_key(2048)), MIDDLE, TOP, name="rsa"),
         farm.live(leaf(), MIDDLE, TOP, name="ecdsa"),
     )
-    pairs = "".join(
-        f"ssl_certificate {live}/fullchain.pem; ssl_certificate_key {live}/privkey.pem;"
-        for live in lives
+    second = (
+        f"ssl_certificate {lives[1]}/fullchain.pem; ssl_certificate_key {lives[1]}/privkey.pem;"
     )
-    site = f'server {{ listen {written(farm.address)} ssl; {pairs} return 200 "both"; }}'
-    with nginx_alone(farm, site):
-        facts = farm.healthy()
+    site = farm.site(lives[0], f"{second} return 200;")
+    with farm.alone(site):
+        facts = healthy(farm)
     kinds = {tuple(facts[name][0]["names"]) for name in ("chain", "other_chain")}
     assert kinds == {(NAME,)}
     assert facts["chain"][0]["sha256"] != facts["other_chain"][0]["sha256"]
 
 
-def nginx_alone(farm: Farm, site: str) -> Nginx:
-    server = Nginx(farm.folder / "nginx", [], {})
-    server.addresses = (farm.address,)
-    server.extra = site
-    return server
-
-
 def test_a_chain_with_three_intermediates(farm: Farm) -> None:
     links = [authority(number) for number in (3, 2, 1, 0)]
     with farm.nginx(farm.live(leaf(), *links)):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert len(facts["chain"]) == 4
 
 
 def test_a_leaf_that_the_root_issued_itself(farm: Farm) -> None:
     with farm.nginx(farm.live(leaf(), TOP)):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert len(facts["chain"]) == 1
 
 
@@ -128,7 +111,7 @@ def test_a_long_chain_of_p_384(farm: Farm) -> None:
     farm.roots = trusted(farm.folder, links[-1].below())
     live = farm.live(leaf(key=ec.generate_private_key(ec.SECP384R1())), *links)
     with farm.nginx(live):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert len(facts["chain"]) == 6
 
 
@@ -139,21 +122,21 @@ def test_a_cross_signed_root(farm: Farm, trusts: str) -> None:
     farm.roots = trusted(farm.folder, *(one.below() for one in roots))
     sent = [leaf().below(MIDDLE), MIDDLE.below(new), new.below(old)]
     with farm.nginx(kept(farm.folder / "live", sent, leaf().key)):
-        farm.healthy()
+        healthy(farm)
 
 
 @pytest.mark.symptom("root-sent")
 def test_a_root_that_is_sent_along_is_a_notice(farm: Farm) -> None:
     sent = chain(leaf(), MIDDLE, TOP)
     with farm.nginx(kept(farm.folder / "live", sent, leaf().key)):
-        farm.healthy(notices=["root-sent", *PLAIN_NOTICES])
+        healthy(farm, notices=["root-sent", *HTTP])
 
 
 def test_an_rsa_leaf_below_an_ecdsa_authority_and_the_other_way_round(farm: Farm) -> None:
     links = leaf(key=rsa_key(2048)), authority(40), authority(41, key=rsa_key(4096))
     farm.roots = trusted(farm.folder, links[-1].below())
     with farm.nginx(farm.live(*links)):
-        farm.healthy()
+        healthy(farm)
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -188,7 +171,7 @@ def test_each_kind_of_name(farm: Farm, names: tuple[str, ...], host: str) -> Non
 
 def test_a_leaf_without_a_subject(farm: Farm) -> None:
     with farm.nginx(farm.live(leaf(subject=""), MIDDLE, TOP)):
-        farm.healthy()
+        healthy(farm)
 
 
 @pytest.mark.parametrize("at", ["127.0.0.1", "::1"])
@@ -221,7 +204,7 @@ def test_a_good_staple_where_one_must_be(farm: Farm) -> None:
     answer = farm.folder / "staple.der"
     answer.write_bytes(registry.answer(issued, "V"))
     with farm.nginx(issued.folder, f"ssl_stapling on; ssl_stapling_file {answer};"):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert facts["revocation"]["must_staple"] is True
 
 
@@ -235,7 +218,7 @@ def test_revocation_lists_that_name_others(farm: Farm) -> None:
         "intermediate": registry.list_of(key=registry.root_key, name="Root"),
     }
     with publishing(lists, place), farm.nginx(issued.folder):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert [one["revoked"] for one in facts["revocation"]["lists"]] == [False, False]
 
 
@@ -252,7 +235,7 @@ def test_revocation_lists_that_name_others(farm: Farm) -> None:
 )
 def test_versions(farm: Farm, spoken: str, versions: list[str]) -> None:
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), f"ssl_protocols {spoken};"):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert facts["versions"] == versions
 
 
@@ -260,14 +243,14 @@ def test_versions(farm: Farm, spoken: str, versions: list[str]) -> None:
 def test_old_versions_beside_new_ones_are_a_notice(farm: Farm) -> None:
     old = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT:@SECLEVEL=0;"
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), old):
-        facts = farm.healthy(notices=["old-versions-too", *PLAIN_NOTICES])
+        facts = healthy(farm, notices=["old-versions-too", *HTTP])
     assert facts["versions"] == ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 
 
 def test_few_ciphers(farm: Farm) -> None:
     few = "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305;"
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), few):
-        farm.healthy()
+        healthy(farm)
 
 
 def client(farm: Farm) -> tuple[str | Path, ...]:
@@ -284,7 +267,7 @@ def test_an_optional_client_certificate(farm: Farm, version: str, *, given: bool
         f"ssl_protocols {version};"
     )
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), optional):
-        facts = farm.healthy(*(client(farm) if given else ()))
+        facts = healthy(farm, *(client(farm) if given else ()))
     assert facts["client_certificate"]["asked"] is True
 
 
@@ -295,7 +278,7 @@ def test_a_client_certificate_that_is_demanded_and_given(farm: Farm, version: st
         f"ssl_protocols {version};"
     )
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), demanded):
-        farm.healthy(*client(farm))
+        healthy(farm, *client(farm))
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
@@ -304,13 +287,13 @@ def test_a_client_certificate_that_the_handshake_itself_demands(farm: Farm, vers
     server = Bound(farm.folder / "haproxy", [farm.address], [live / "combined.pem"])
     server.options = f"ca-file {farm.roots} verify required ssl-min-ver {version}"
     with server:
-        farm.healthy(*client(farm))
+        healthy(farm, *client(farm))
 
 
 @pytest.mark.symptom("client-certificate-not-asked")
 def test_a_client_certificate_that_nobody_asks_for_is_a_notice(farm: Farm) -> None:
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP)):
-        farm.healthy(*client(farm), notices=["client-certificate-not-asked", *PLAIN_NOTICES])
+        healthy(farm, *client(farm), notices=["client-certificate-not-asked", *HTTP])
 
 
 # -- makes -----------------------------------------------------------------------------------------
@@ -345,7 +328,7 @@ MAKES = {
 @pytest.mark.parametrize("make", MAKES)
 def test_each_make(farm: Farm, make: str) -> None:
     with MAKES[make](farm, farm.live(leaf(), MIDDLE, TOP)):
-        facts = farm.healthy()
+        facts = healthy(farm)
     assert len(facts["chain"]) == 2
 
 
@@ -355,7 +338,7 @@ def test_rsa_and_ecdsa_on_go(farm: Farm) -> None:
         farm.live(leaf(), MIDDLE, TOP, name="ecdsa"),
     )
     with Go(farm.folder / "go", farm.address, *lives):
-        farm.healthy()
+        healthy(farm)
 
 
 def test_rsa_and_ecdsa_on_haproxy(farm: Farm) -> None:
@@ -365,20 +348,20 @@ def test_rsa_and_ecdsa_on_haproxy(farm: Farm) -> None:
     )
     both = [live / "combined.pem" for live in lives]
     with Haproxy(farm.folder / "haproxy", [farm.address], both):
-        farm.healthy()
+        healthy(farm)
 
 
 def test_tls_without_http(farm: Farm) -> None:
     live = farm.live(leaf(), MIDDLE, TOP)
     with Openssl(farm.folder / "openssl", farm.address, live, http=False):
-        farm.healthy(notices=[])
+        healthy(farm, notices=[])
 
 
 def test_imap_over_tls(farm: Farm) -> None:
     live = farm.live(leaf(), MIDDLE, TOP)
     server = Dovecot(farm.folder / "dovecot", farm.address, live)
     with server:
-        farm.healthy(notices=[])
+        healthy(farm, notices=[])
 
 
 def test_smtp_over_tls(farm: Farm) -> None:
@@ -386,7 +369,7 @@ def test_smtp_over_tls(farm: Farm) -> None:
     server = Postfix(farm.folder / "postfix", farm.address, live)
     server.service = "-o smtpd_tls_wrappermode=yes -o smtpd_tls_mandatory_protocols=>=TLSv1.2"
     with server:
-        farm.healthy(notices=[])
+        healthy(farm, notices=[])
 
 
 # -- what is said in HTTP --------------------------------------------------------------------------
@@ -396,28 +379,22 @@ def test_smtp_over_tls(farm: Farm) -> None:
     "answer", ["301 https://elsewhere.example.org/", "302 /login", "404", "503"]
 )
 def test_an_answer_that_is_no_page(farm: Farm, answer: str) -> None:
-    site = nginx_site(farm, farm.live(leaf(), MIDDLE, TOP), f"return {answer};")
-    with nginx_alone(farm, site):
-        farm.healthy()
-
-
-def nginx_site(farm: Farm, live: Path, body: str) -> str:
-    listen = f"listen {written(farm.address)} ssl; server_name {NAME};"
-    files = f"ssl_certificate {live}/fullchain.pem; ssl_certificate_key {live}/privkey.pem;"
-    return f"server {{ {listen} {files} {body} }}"
+    site = farm.site(farm.live(leaf(), MIDDLE, TOP), f"return {answer};")
+    with farm.alone(site):
+        healthy(farm)
 
 
 @pytest.mark.symptom("hsts-absent")
 def test_no_hsts_is_a_notice(farm: Farm) -> None:
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP)):
-        farm.healthy(notices=["hsts-absent"])
+        healthy(farm, notices=["hsts-absent"])
 
 
 @pytest.mark.symptom("hsts-step", "hsts-preload")
 @pytest.mark.parametrize("policy", ["max-age=300", "max-age=31536000; includeSubDomains"])
 def test_hsts_on_its_way_is_a_notice(farm: Farm, policy: str) -> None:
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP), HSTS.format(policy)):
-        farm.healthy(notices=["hsts-step", "hsts-preload"])
+        healthy(farm, notices=["hsts-step", "hsts-preload"])
 
 
 def test_two_addresses_that_are_alike(farm: Farm) -> None:

@@ -20,8 +20,8 @@ from everleaf.pki.certificates import to_pem
 from support import lineage
 from support.forge import DAY, der, pem_of
 from support.lineage import NAME, Link
-from support.loopback import Address, written
-from support.servers import Haproxy, Server
+from support.loopback import Address, free, written
+from support.servers import Haproxy, Nginx, Server
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
@@ -185,3 +185,46 @@ def diagnosed(place: str, *options: str | Path) -> Diagnosed:
         found = status(["diagnose", place, "--json", *map(str, options)])
     assert err.getvalue() == "", err.getvalue()
     return Diagnosed(found, json.loads(out.getvalue()))
+
+
+# -- one test's farm -------------------------------------------------------------------------------
+
+TOP, MIDDLE = authority(0), authority(1)
+ROOT = TOP.below()
+
+
+class Farm:
+    """One test's servers: a folder, an address, and the root that clients trust."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.roots = trusted(folder, ROOT)
+        self.address = free()
+
+    def live(self, *links: Link, name: str = "live") -> Path:
+        """The folder of a chain whose root, the last of them, is left out."""
+        return kept(self.folder / name, lineage.chain(*links)[:-1], links[0].key)
+
+    def nginx(self, live: Path, extra: str = "", *, addresses: Sequence[Address] = ()) -> Nginx:
+        """With one site; `extra` stands in the http block."""
+        server = Nginx(self.folder / "nginx", addresses or [self.address], {NAME: live})
+        server.extra = extra
+        return server
+
+    def site(self, live: Path, body: str, *, name: str = NAME, listen: str = "ssl") -> str:
+        """A site for `alone`."""
+        files = f"ssl_certificate {live}/fullchain.pem; ssl_certificate_key {live}/privkey.pem;"
+        at = f"listen {written(self.address)} {listen}; server_name {name};"
+        return f"server {{ {at} {files} {body} }}\n"
+
+    def alone(self, *sites: str) -> Nginx:
+        """nginx with nothing but these sites."""
+        server = Nginx(self.folder / "nginx", [], {})
+        server.addresses = (self.address,)
+        server.extra = "".join(sites)
+        return server
+
+    def look(self, *options: str | Path, host: str = NAME) -> Diagnosed:
+        """Diagnose what is at the address."""
+        at, port = self.address
+        return diagnosed(f"{host}:{port}", "--address", at, "--ca-file", self.roots, *options)
