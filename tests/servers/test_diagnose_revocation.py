@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
-from everleaf.core.diagnosis import Finding
+from everleaf.core.diagnosis import Expected, Finding, Question, Store
 from everleaf.tls import revocation
+from everleaf.tls.diagnosing import Doctor
 from everleaf.tls.lists import Lists
+from everleaf.tls.resolver import DnsResolver
 from support import forge, lines
 from support.loopback import PATIENCE, Address, free
 from support.registry import Issued, Registry
@@ -540,3 +542,50 @@ def test_a_certificate_of_an_unknown_version_is_left_out() -> None:
     odd = good.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020105"))
     assert odd != good
     assert revocation.findings([odd], b"", now=datetime.now(UTC)) == ((), {})
+
+
+# -- as the whole look tells it ------------------------------------------------------------------
+
+
+def diagnosed(host: str, address: Address, registry: Registry, **more: Any) -> list[str]:
+    """The faults of the whole look at one address."""
+    question = Question(
+        host=host,
+        port=address[1],
+        addresses=(address[0],),
+        stores=(Store(name="test", roots=(forge.der(registry.root),)),),
+        timeout=PATIENCE,
+        **more,
+    )
+    return [one.code for one in Doctor(DnsResolver()).look(question).faults]
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("good", []),
+        ("none", []),
+        ("delegated", []),
+        ("demanding-good", []),
+        ("revoked", ["revoked-by-staple"]),
+        ("expired", ["staple-expired"]),
+        ("demanding", ["must-staple-missing"]),
+    ],
+)
+def test_the_whole_look_tells_of_staples(stapler: Stapler, name: str, codes: list[str]) -> None:
+    assert diagnosed(f"{name}.test", stapler.address, stapler.registry) == codes
+
+
+def test_the_whole_look_tells_of_lists_and_of_a_wrong_name_as_well(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    registry, address = publisher.registry, free()
+    one = registry.issue("one.test")
+    publisher.published["one.test"] = registry.crl(one)
+    nginx = Nginx(tmp_path / "nginx", [address], {"one.test": one.folder})
+    with nginx:
+        assert diagnosed("one.test", address, registry) == ["revoked-by-crl"]
+        assert diagnosed("one.test", address, registry, brief=True) == []
+        both = Expected(name="other.test")
+        found = diagnosed("one.test", address, registry, expected=both)
+    assert {"hostname-mismatch", "revoked-by-crl"} <= set(found)
