@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from everleaf.core.approach import Pair
-from everleaf.core.diagnosis import Finding
+from everleaf.core.diagnosis import Finding, Question, Store
 from everleaf.core.preloading import Judged, Met
 from everleaf.tls import http
+from everleaf.tls.diagnosing import Doctor
+from everleaf.tls.resolver import DnsResolver
 from support import lines
 from support.certs import Authority, Live
+from support.daemons import Apache
 from support.loopback import PATIENCE, Address, free
 from support.servers import Nginx
 
@@ -322,6 +326,7 @@ class Doorman:
     address: Address
     good: Pair
     strange: Pair
+    root: bytes
 
     def look(self, host: str, client: Pair | None) -> list[Finding]:
         seen = lines.shaken(self.address, host, client)
@@ -348,7 +353,8 @@ def client(folder: Path, authority: Authority) -> Pair:
 def doorman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorman]:
     folder = tmp_path_factory.mktemp("doorman")
     live, address = Live(folder / "live"), free()
-    live.switch(Authority().issue(*ASKING))
+    authority = Authority()
+    live.switch(authority.issue(*ASKING))
     roots = folder / "clients.pem"
     roots.write_bytes(CLIENTS.root_pem())
     nginx = Nginx(folder / "nginx", [address], {})
@@ -362,7 +368,10 @@ def doorman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorman]:
     )
     with nginx:
         yield Doorman(
-            address, client(folder / "good", CLIENTS), client(folder / "strange", STRANGERS)
+            address,
+            client(folder / "good", CLIENTS),
+            client(folder / "strange", STRANGERS),
+            authority.root.public_bytes(Encoding.DER),
         )
 
 
@@ -394,3 +403,44 @@ def test_a_client_that_is_known_is_let_in(doorman: Doorman, host: str) -> None:
 
 def test_where_a_certificate_is_optional_nobody_needs_one(doorman: Doorman) -> None:
     assert {one.code for one in doorman.look("optional.test", None)} == {"hsts-absent"}
+
+
+def faults(host: str, address: Address, client: Pair | None, root: bytes) -> list[str]:
+    """The faults of the whole look."""
+    question = Question(
+        host=host,
+        port=address[1],
+        addresses=(address[0],),
+        client=client,
+        stores=(Store(name="test", roots=(root,)),),
+        timeout=PATIENCE,
+    )
+    return [one.code for one in Doctor(DnsResolver()).look(question).faults]
+
+
+@pytest.mark.parametrize("host", ["on.test", "judging.test"])
+def test_the_whole_look_tells_of_the_refusal(doorman: Doorman, host: str) -> None:
+    found = faults(host, doorman.address, None, doorman.root)
+    assert found == ["client-certificate-refused-in-http"]
+
+
+@pytest.mark.parametrize("host", ASKING)
+def test_the_whole_look_finds_nothing_where_the_client_is_known(
+    doorman: Doorman, host: str
+) -> None:
+    assert faults(host, doorman.address, doorman.good, doorman.root) == []
+
+
+def test_apache_that_wants_a_certificate_for_a_page_refuses_with_403(tmp_path: Path) -> None:
+    authority, address, live = Authority(), free(), Live(tmp_path / "live")
+    live.switch(authority.issue("www.test"))
+    roots = tmp_path / "clients.pem"
+    roots.write_bytes(CLIENTS.root_pem())
+    apache = Apache(tmp_path / "apache", address, live)
+    apache.extra = (
+        f"SSLVerifyClient optional\nSSLVerifyDepth 3\nSSLCACertificateFile {roots}\n"
+        "<Location />\nRequire ssl-verify-client\n</Location>"
+    )
+    with apache:
+        root = authority.root.public_bytes(Encoding.DER)
+        assert faults("www.test", address, None, root) == ["client-certificate-refused-in-http"]
