@@ -66,12 +66,7 @@ def command(context: Context, /, place: str | None, *, as_json: bool, **options:
         raise click.UsageError("Name a HOST, or give --chain or --local.")
     if given & {"key", "root"}:
         raise click.UsageError("--key and --root belong to --chain.")
-    found = _outside(_question(context, place, options), options)
-    if options["expect"] and not found.is_healthy:
-        from everleaf.cli.diagnose_deployed import explained
-
-        found = explained(found, options["expect"], lambda: _settings(context))
-    return _show(found, as_json=as_json)
+    return _show(_outside(context, _question(context, place, options), options), as_json=as_json)
 
 
 def _refuse(more: set[str], option: str) -> None:
@@ -141,8 +136,14 @@ def _settings(context: Context) -> "Settings":
     return load(context.config)
 
 
-def _outside(question: Question, options: Mapping[str, Any]) -> Diagnosis:
+def _outside(context: Context, question: Question, options: Mapping[str, Any]) -> Diagnosis:
     from everleaf.tls.diagnosing import Doctor
     from everleaf.tls.resolver import DnsResolver
 
-    return Doctor(DnsResolver(options["resolvers"])).look(question)
+    look = Doctor(DnsResolver(options["resolvers"])).look
+    found, name = look(question), options["expect"]
+    if name is None or found.is_healthy:
+        return found
+    from everleaf.cli.diagnose_deployed import explained
+
+    return explained(found, question, name, lambda: _settings(context), look)

@@ -151,6 +151,7 @@ class Standing:
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
+        reached: by endpoint, the addresses at which it was confirmed when all of them were well.
         rushed: certificates in a row whose first window was over when it was told.
         cut_off: runs in a row that ended while they were at work on it; it goes behind others.
     """
@@ -165,6 +166,7 @@ class Standing:
     taken: Mapping[str, Taken] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
     observations: tuple[Observation, ...] = ()
+    reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     renewal: Renewal | None = None
     told: Told = field(default_factory=Told)
     rushed: Attempts = field(default_factory=Attempts)

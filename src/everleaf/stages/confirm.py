@@ -1,12 +1,13 @@
 """Confirm: every address of every endpoint is seen, from outside, serving the live version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from everleaf.core.backoff import HOURLY, Attempts, next_attempt
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
+from everleaf.core.moved import bare
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome
 from everleaf.core.standing import Observation, Sight, Standing
 from everleaf.core.wanted import Endpoint
@@ -116,13 +117,26 @@ def _with(
     looked_at = {str(endpoint) for endpoint in expected}
     wanted = {str(endpoint) for endpoint in job.wanted.endpoints} - looked_at
     kept = [one for one in known.observations if one.endpoint in wanted]
-    standing = replace(known, observations=(*kept, *seen))
+    standing = replace(known, observations=(*kept, *seen), reached=_reached(known, job, seen))
     if any(one.sight in (Sight.STALE, Sight.CHAIN) for one in seen):
         return standing
     for terminator, taken in known.taken.items():
         if taken.tried == job.holding.live:
             standing = standing.with_taken(terminator, replace(taken, attempts=Attempts()))
     return standing
+
+
+def _reached(
+    known: Standing, job: Job, seen: Sequence[Observation]
+) -> Mapping[str, tuple[str, ...]]:
+    """By endpoint, where it was well at every address; what is not well now stays as it was."""
+    wanted = {str(one) for one in job.wanted.endpoints}
+    reached = {one: at for one, at in known.reached.items() if one in wanted}
+    for endpoint in {one.endpoint for one in seen}:
+        mine = [one for one in seen if one.endpoint == endpoint and one.sight is not Sight.UNKNOWN]
+        if mine and all(one.sight is Sight.CONFIRMED for one in mine):
+            reached[endpoint] = tuple(bare(one.address) for one in mine)
+    return reached
 
 
 def _fault(bad: Sequence[Observation], live: Version) -> Fault:

@@ -9,13 +9,14 @@ from everleaf.core.approach import Pair
 from everleaf.core.certificate import Version
 from everleaf.core.diagnosis import Diagnosis, Expected, Finding, Question, Store
 from everleaf.core.job import Job
+from everleaf.core.moved import gone, wrong_address
 from everleaf.core.standing import Observation, Sight
 from everleaf.core.symptoms import clients
 from everleaf.core.symptoms.connection import UNRESOLVED
 from everleaf.errors import EverleafError
 from everleaf.pki.certificates import split
 from everleaf.stages.contract import Tools
-from everleaf.stages.sight import TIMEOUT, Target
+from everleaf.stages.sight import TIMEOUT, Target, Watch
 
 _LIMIT = 20.0  # seconds after which no further diagnosis is begun
 _SOME_TIME = 1.0
@@ -43,13 +44,13 @@ class Explainer:
         end = self._tools.clock.monotonic() + _LIMIT
 
         def explain(one: Look) -> Observation:
-            return self._explained(one, end)
+            return self._explained(one, looks, end)
 
         found = self._tools.executor.each(explain, bad)
         good = [seen for _, seen in looks if not seen.sight.is_failing]
         return good + [one[1] for one in found if one is not None]
 
-    def _explained(self, look: Look, end: float) -> Observation:
+    def _explained(self, look: Look, looks: Sequence[Look], end: float) -> Observation:
         target, seen = look
         if not target.address:
             return replace(seen, code=seen.code or UNRESOLVED.code)
@@ -59,7 +60,9 @@ class Explainer:
             return seen
         try:
             question = self._question(target, min(TIMEOUT, left))
-            return _told(seen, self._tools.diagnostician.look(question))
+            diagnosis = self._tools.diagnostician.look(question)
+            moved = self._moved(target, looks)
+            return _told(seen, replace(diagnosis, findings=(*moved, *diagnosis.findings)))
         except Exception as error:  # noqa: BLE001 - what was seen is so whether or not it is explained
             self._tools.events.say(
                 "debug", "no diagnosis", certificate=self._job.name, stage="confirm",
@@ -81,6 +84,19 @@ class Explainer:
             timeout=timeout,
             brief=True,
         )
+
+    def _moved(self, target: Target, looks: Sequence[Look]) -> tuple[Finding, ...]:
+        """That the name leads here, and no more to where all is well still."""
+        endpoint = target.endpoint
+        known = self._job.standing.reached.get(str(endpoint), ())
+        if endpoint.addresses or endpoint.command or target.address in known:
+            return ()
+        now = [one.address for one, _ in looks if str(one.endpoint) == str(endpoint)]
+        old = [Target(endpoint, address) for address in gone(known, now)]
+        watch = Watch(self._job, self._live, self._tools)
+        seen = [one for one in self._tools.executor.each(watch.look, old) if one is not None]
+        well = sorted(one.address for one, found in seen if found.sight is Sight.CONFIRMED)
+        return (wrong_address(endpoint.host, (target.address,), well),) if well else ()
 
     @cached_property
     def _own_pair(self) -> Pair:

@@ -2,6 +2,14 @@
 
 from everleaf.core.symptoms import Symptom, Weight
 
+WRONG_ADDRESS = Symptom(
+    code="wrong-address",
+    rank=10,
+    meaning="DNS leads to another address than before, which fails, while what is expected is "
+    "still served at the old one, as everleaf saw it when all was well.",
+    check="Check the A and AAAA records of the name: is the new address the server's own? Where "
+    "it is, have it deployed to",
+)
 UNKNOWN_NAME = Symptom(
     code="unknown-name",
     rank=30,
@@ -92,6 +100,7 @@ CLOCKS_DIFFER = Symptom(
 )
 
 ROWS: tuple[Symptom, ...] = (
+    WRONG_ADDRESS,
     UNKNOWN_NAME,
     WRONG_VIRTUAL_HOST,
     HOSTNAME_MISMATCH,
