@@ -31,7 +31,7 @@ def reply(talk: Talk, protocol: str) -> Reply:
     line = talk.line()
     first = _FIRST.fullmatch(line)
     if first is None:
-        raise LineError(f"the server does not speak {protocol}: {shown(line)}", STARTTLS_FAILED)
+        raise talk.other(protocol, line)
     number, more, text = first.groups()
     lines = [text]
     while more == b"-":

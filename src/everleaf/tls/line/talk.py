@@ -114,6 +114,11 @@ class Talk:
                 f"after the turn to TLS more came in plain text: {shown(early)}", STARTTLS_FAILED
             )
 
+    def other(self, protocol: str, came: bytes) -> LineError:
+        """The error for what is not this protocol."""
+        words = f"the server does not speak {protocol}: {shown(came + self._came)}"
+        return LineError(words, STARTTLS_FAILED)
+
     def _take(self, count: int) -> bytes:
         taken, self._came = self._came[:count], self._came[count:]
         return taken
