@@ -1,4 +1,4 @@
-"""Every symptom of the table is provoked by a test that names it."""
+"""Every symptom is provoked by a test that names it, and stands in the documentation."""
 
 import json
 import subprocess
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from everleaf.cli.diagnose import command
+from everleaf.core.symptoms import Symptom
 from everleaf.core.symptoms.table import ALL
+from support.symptom_table import PAGE, table, written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,3 +56,23 @@ def test_every_symptom_is_provoked_by_a_test(provoked: dict[str, list[str]]) -> 
 
 def test_no_code_stands_for_two_symptoms() -> None:
     assert [code for code, count in Counter(one.code for one in ALL).items() if count > 1] == []
+
+
+def test_the_table_in_the_documentation_is_that_of_the_code() -> None:
+    remedy = "python tests/support/symptom_table.py writes it anew"
+    assert written(PAGE.read_text("utf-8")) == table(), remedy
+
+
+def test_every_option_stands_in_the_documentation() -> None:
+    page = PAGE.read_text("utf-8")
+    options = [one for known in command.params for one in known.opts if one.startswith("--")]
+    assert [one for one in options if f"`{one}" not in page] == []
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.code)
+def test_what_a_symptom_says_makes_sentences(one: Symptom) -> None:
+    assert one.meaning.endswith(".")
+    assert one.meaning[0].isupper()
+    assert one.check[0].isupper()
+    assert not one.check.endswith(".")
+    assert "|" not in one.meaning + one.check, "it stands in a table"
