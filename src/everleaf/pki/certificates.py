@@ -19,6 +19,7 @@ from everleaf.errors import MachineError
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s*(.*?)\s*-----END CERTIFICATE-----", re.DOTALL)
 _LINE = 64
+_UNREADABLE = (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 _QUIETLY = Lock()
 
 
@@ -58,7 +59,7 @@ def read(ders: Sequence[bytes]) -> tuple[list[x509.Certificate], list[str]]:
 
 
 def load(der: bytes) -> x509.Certificate:
-    """A certificate that can be read whole: its names, its key and its extensions.
+    """A certificate that can be read whole: its names, its dates, its key and its extensions.
 
     Raises:
         ValueError: it cannot.
@@ -67,7 +68,8 @@ def load(der: bytes) -> x509.Certificate:
         with _quietly():
             one = x509.load_der_x509_certificate(der)
             _ = one.extensions, one.public_key(), one.subject, one.issuer
-    except (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+            _ = one.not_valid_before_utc, one.not_valid_after_utc
+    except _UNREADABLE as error:
         raise ValueError(str(error)) from error
     return one
 
