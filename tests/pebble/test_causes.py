@@ -1,12 +1,15 @@
 """Why an edge is failing: the same code by `run`, `status`, `history`, an alert and `diagnose`."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
-from support.machine import Machine
+from support.loopback import free
+from support.machine import Machine, point
 from support.servers import Nginx
 
 pytestmark = pytest.mark.usefixtures("running")
@@ -36,6 +39,14 @@ def place(machine: Machine) -> tuple[Nginx, str]:
     )
     machine.everleaf("placeholder", "www")
     return server, f"{name}:{port}"
+
+
+def lead(machine: Machine, name: str, address: str) -> None:
+    """Let a DNS name resolve to this address alone."""
+    body = json.dumps({"host": name}).encode()
+    cleared = urllib3.request("POST", f"{machine.running.dns_management}/clear-a", body=body)
+    assert cleared.status == 200
+    point(machine.running, name, address)
 
 
 def diagnosed(machine: Machine, place: str) -> list[dict[str, Any]]:
@@ -93,3 +104,34 @@ def test_a_refused_reload_is_told_from_a_forgotten_one(
         (cause,) = machine.run("--force", expect=1).fault("www")["causes"]
         assert cause["code"] == "not-reloaded"
         assert [one["code"] for one in diagnosed(machine, where)] == ["not-reloaded"]
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["nobody", "another server"])
+@pytest.mark.symptom("wrong-address")
+def test_a_wrong_address_in_dns_is_told_from_a_server_that_fails(
+    machine: Machine, place: tuple[Nginx, str], *, answers: bool
+) -> None:
+    server, where = place
+    name, _, port = where.rpartition(":")
+    elsewhere = free()[0]
+    with ExitStack() as stack:
+        stack.enter_context(server)
+        machine.run()
+        if answers:
+            machine.certificate("other", 'names = ["other.test"]\nendpoints = []')
+            machine.everleaf("placeholder", "other")
+            del machine.sections["certificates.other"]
+            sites = {"other.test": machine.live("other")}
+            stack.enter_context(Nginx(machine.folder / "other", [(elsewhere, int(port))], sites))
+        lead(machine, name, elsewhere)
+        (cause,) = machine.run(expect=1).fault("www")["causes"]
+        assert (cause["code"], cause["address"]) == ("wrong-address", f"{elsewhere}:{port}")
+        second = "wrong-virtual-host" if answers else "connection-refused"
+        assert second in cause["words"]
+        codes = [one["code"] for one in diagnosed(machine, where)]
+        assert codes[:2] == ["wrong-address", second]
+        lead(machine, name, machine.host)
+        machine.run()
+        server.stop()
+        (cause,) = machine.run(expect=1).fault("www")["causes"]
+        assert cause["code"] == "connection-refused"

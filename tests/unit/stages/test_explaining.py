@@ -20,6 +20,7 @@ from support.bench import Bench
 
 REFUSED = Finding(symptom=CONNECTION_REFUSED, what="nothing listens on port 443")
 STALE = Finding(symptom=NOT_RELOADED, what="a certificate of last year is served")
+HOST, OLD, NEW = "a.example.org", "192.0.2.1", "192.0.2.2"
 SENTENCE = f"nothing listens on port 443. {CONNECTION_REFUSED.check}"
 
 
@@ -198,3 +199,70 @@ def test_a_refused_client_is_told_why_it_was_refused_whatever_else_is_wrong_ther
     assert question.stores == ()
     assert question.client is not None
     assert question.client.key == Path(bench.shelf.live_path("a"), "privkey.pem")
+
+
+# -- a name that leads elsewhere -----------------------------------------------------------------
+
+
+@pytest.fixture
+def named(bench: Bench) -> Bench:
+    """One edge, found by its name, and well; then the name leads elsewhere."""
+    bench.want("a", OLD, endpoints=(Endpoint(host=HOST),), confirm_every=timedelta(0))
+    bench.resolver.known = {HOST: (OLD,)}
+    assert bench.run().failing == ()
+    bench.edges.down.add(NEW)
+    bench.diagnostician.findings[NEW] = (REFUSED,)
+    bench.resolver.known = {HOST: (NEW,)}
+    return bench
+
+
+def test_a_new_address_that_fails_while_the_old_one_is_well_is_a_wrong_address(
+    named: Bench,
+) -> None:
+    assert named.run().failing == ("a",)
+    one = seen(named, NEW)
+    assert one.code == "wrong-address"
+    assert f"no more to {OLD}" in one.words
+    assert "1 more: connection-refused" in one.words
+    assert named.run().failing == ("a",)
+    named.clock.turn(hours=2)
+    named.run()
+    assert seen(named, NEW).code == "wrong-address", "also of later looks"
+    named.resolver.known = {HOST: (OLD,)}
+    named.clock.turn(hours=2)
+    assert named.run().failing == ()
+
+
+def test_a_new_address_is_no_wrong_one_where_the_old_one_is_not_well_either(named: Bench) -> None:
+    named.edges.down.add(OLD)
+    named.run()
+    assert seen(named, NEW).code == "connection-refused"
+
+
+def test_an_address_that_came_beside_the_old_ones_is_no_wrong_one(named: Bench) -> None:
+    named.resolver.known = {HOST: (NEW, OLD)}
+    named.run()
+    assert seen(named, NEW).code == "connection-refused"
+
+
+def test_an_old_address_that_fails_is_no_wrong_one(bench: Bench) -> None:
+    bench.want("a", OLD, NEW, endpoints=(Endpoint(host=HOST),), confirm_every=timedelta(0))
+    bench.resolver.known = {HOST: (OLD, NEW)}
+    assert bench.run().failing == ()
+    bench.resolver.known = {HOST: (OLD,)}
+    bench.edges.down.add(OLD)
+    bench.diagnostician.findings[OLD] = (REFUSED,)
+    bench.run()
+    assert seen(bench, OLD).code == "connection-refused"
+
+
+def test_listed_addresses_are_not_those_of_dns(bench: Bench) -> None:
+    bench.want("a", "one", "two", confirm_every=timedelta(0))
+    assert bench.run().failing == ()
+    one = bench.wanted["a"]
+    moved = replace(one.endpoints[0], addresses=("three",), terminator="one")
+    bench.wanted["a"] = replace(one, endpoints=(moved,))
+    bench.edges.down.add("three")
+    bench.diagnostician.findings["three"] = (REFUSED,)
+    bench.run()
+    assert seen(bench, "three").code == "connection-refused"
