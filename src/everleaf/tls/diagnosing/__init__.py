@@ -15,6 +15,7 @@ from everleaf.tls.diagnosing.web import Www
 from everleaf.tls.lists import Lists
 
 _AT_ONCE = 16
+_HERE, _LOOPBACK = "localhost", "127.0.0.1"
 
 
 def _now() -> datetime:
@@ -45,7 +46,7 @@ class Doctor:
     def look(self, question: Question) -> Diagnosis:
         """Look at every address, and say all that is wrong, ranked."""
         try:
-            addresses = question.addresses or self._resolver.addresses(question.host)
+            addresses = question.addresses or self._addresses(question.host)
         except EverleafError as error:
             fault = error.fault
             what = ": ".join((fault.what, *fault.words))
@@ -71,3 +72,9 @@ class Doctor:
             findings=ranked([*located(seen), *compared(seen)]),
             facts={one.address: one.facts for one in seen},
         )
+
+    def _addresses(self, host: str) -> tuple[str, ...]:
+        """As DNS has them; of this machine itself DNS knows nothing (RFC 6761, section 6.3)."""
+        if host == _HERE or host.endswith(f".{_HERE}"):
+            return (_LOOPBACK,)
+        return self._resolver.addresses(host)

@@ -7,7 +7,7 @@ from everleaf.core.approach import StartTls
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import Symptom, connection, names
 from everleaf.core.symptoms.table import ALL
-from everleaf.tls.diagnosing.greetings import excerpt, greeting
+from everleaf.tls.diagnosing.greetings import excerpt, greeting, replying
 from everleaf.tls.diagnosing.lines import Lines
 from everleaf.tls.handshake import WHATEVER, Shake
 
@@ -93,23 +93,29 @@ def _other_protocol(lines: Lines, port: int, failed: Shake) -> Explained | None:
     """Told by the first bytes that came."""
     if not failed.heard or failed.is_tls:
         return None
-    one = greeting(failed.heard, port)
-    said = excerpt(failed.heard)
-    if one is None:
-        what = f"what answers is no TLS, and no protocol that is known here: {said}"
-        return Explained(Finding(symptom=connection.OTHER_PROTOCOL, what=what))
-    if one.starttls is None:
+    one, said = greeting(failed.heard), excerpt(failed.heard)
+    if one is not None and one.starttls is None:
         what = f"it speaks {one.protocol} without TLS: {said}"
         detail = {"protocol": one.protocol.lower()}
         return Explained(Finding(symptom=one.symptom, what=what, detail=detail))
-    return _turned(lines, one.starttls, f"it speaks {one.protocol} ({said})")
+    likely = (one.starttls,) if one and one.starttls else replying(failed.heard, port)
+    found = [_turned(lines, starttls, said) for starttls in likely]
+    if found:
+        return next((one for one in found if one.further), found[0])
+    what = f"what answers is no TLS, and no protocol that is known here: {said}"
+    return Explained(Finding(symptom=connection.OTHER_PROTOCOL, what=what))
 
 
 def _turned(lines: Lines, starttls: StartTls, said: str) -> Explained:
+    """Whether it turns to TLS as this protocol does."""
     approach = replace(lines.approach, starttls=starttls)
     further = lines.shake(approach=approach)
-    what = f"{said}, which turns to TLS after a command: look with --starttls {starttls}"
-    found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail={"protocol": str(starttls)})
+    what = (
+        f"it speaks {starttls.upper()} ({said}), which turns to TLS after a command: look with "
+        f"--starttls {starttls}"
+    )
+    detail = {"protocol": str(starttls)}
+    found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail)
     if not further.chain:
         return Explained(found)
     lines.approach = approach
@@ -129,9 +135,8 @@ def _without_a_word(lines: Lines, port: int, failed: Shake) -> Explained | None:
             return Explained(Finding(symptom=connection.PROXY_HEADER_EXPECTED, what=what), further)
     for starttls in _likely(port):
         approach = replace(lines.approach, starttls=starttls)
-        further = lines.shake(approach=approach, most=_A_WHILE)
-        if further.chain:
-            return _turned(lines, starttls, f"it speaks {starttls}")
+        if lines.shake(approach=approach, most=_A_WHILE).chain:
+            return _turned(lines, starttls, "it says nothing before it is spoken to")
     return None
 
 

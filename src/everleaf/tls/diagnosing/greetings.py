@@ -46,21 +46,20 @@ GREETINGS = (
     _starts(rb"20[01] ", "NNTP"),
 )
 
-# Of a greeting that begins with 220 and names no protocol, the port says more.
-_BY_PORT = {
-    21: _turning(b"", "FTP", StartTls.FTP),
-    25: _turning(b"", "SMTP", StartTls.SMTP),
-    587: _turning(b"", "SMTP", StartTls.SMTP),
-}
 _REPLY = re.compile(rb"[1-5][0-9]{2}[ -]")
+_FTP_PORT = 21
 
 
-def greeting(heard: bytes, port: int) -> Greeting | None:
+def greeting(heard: bytes) -> Greeting | None:
     """The protocol that these bytes are of; None: an unknown one."""
-    for one in GREETINGS:
-        if one.pattern.match(heard):
-            return one
-    return _BY_PORT.get(port, _BY_PORT[25]) if _REPLY.match(heard) else None
+    return next((one for one in GREETINGS if one.pattern.match(heard)), None)
+
+
+def replying(heard: bytes, port: int) -> tuple[StartTls, ...]:
+    """Protocols whose servers greet by a number, where it says no more; the likely one first."""
+    if not _REPLY.match(heard):
+        return ()
+    return (StartTls.FTP, StartTls.SMTP) if port == _FTP_PORT else (StartTls.SMTP, StartTls.FTP)
 
 
 def excerpt(heard: bytes) -> str:

@@ -32,7 +32,8 @@ class Lines:
         self._question = question
         self.address = address
         self.client: Pair | None = question.client
-        self.approach = question.approach
+        # What is served over QUIC is looked at over TCP: it is one server as a rule.
+        self.approach = replace(question.approach, http3=False)
 
     @property
     def server_name(self) -> str | None:
