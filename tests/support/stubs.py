@@ -1,9 +1,11 @@
 """Servers that fail as a test wants them to, before or instead of TLS."""
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 
 from support.loopback import Address
@@ -45,6 +47,33 @@ def answers(words: bytes) -> Act:
     def act(line: socket.socket) -> None:
         line.recv(4096)
         line.sendall(words)
+
+    return act
+
+
+def conversation(greeting: bytes, *steps: tuple[bytes, bytes], live: Path | None = None) -> Act:
+    """Greets, answers what begins so with that, then shakes hands by TLS; else it closes.
+
+    Args:
+        greeting: said at once.
+        steps: how the other side's next words have to begin, and the answer.
+        live: the folder of its certificate; None: it has no TLS.
+    """
+
+    def act(line: socket.socket) -> None:
+        line.sendall(greeting)
+        for beginning, answer in steps:
+            said = line.recv(4096)
+            if not said.startswith(beginning):
+                return
+            line.sendall(answer)
+        if live is None:
+            line.recv(4096)
+            return
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
+        with context.wrap_socket(line, server_side=True) as channel:
+            channel.recv(4096)
 
     return act
 
