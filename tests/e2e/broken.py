@@ -64,9 +64,8 @@ def _refusing() -> Iterator[Document]:
 
 
 @contextmanager
-def _wrong_address() -> Iterator[Document]:
-    own = EDGES[EDGE]
-    point(HOST, [NOBODY if one == own else one for one in ADDRESSES[HOST]])
+def _wrong_address(address: str = NOBODY) -> Iterator[Document]:
+    point(HOST, [address if one == EDGES[EDGE] else one for one in ADDRESSES[HOST]])
     try:
         yield _run()
     finally:
@@ -136,5 +135,9 @@ WAYS = {
         _without_intermediate, "missing-intermediate", "missing-intermediate"
     ),
     "refusing its reload": Way(_refusing, "configuration-broken", "reload-refused", "reload"),
-    "wrong address": Way(_wrong_address, "host-unreachable", "host-unreachable", address=NOBODY),
+    "wrong address": Way(_wrong_address, "wrong-address", "wrong-address", address=NOBODY),
 }
+ANOTHER = Way(
+    lambda: _wrong_address(EDGES["proxy"]), "wrong-address", "wrong-address",
+    address=EDGES["proxy"],
+)  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from parts import RUN, everleaf
 
 from e2e import stage
-from e2e.broken import CERTIFICATE, HOST, WAYS, Way
+from e2e.broken import ANOTHER, CERTIFICATE, HOST, WAYS, Way
 
 
 def found_by_run(document: dict[str, Any]) -> tuple[str, str, str]:
@@ -33,7 +33,9 @@ def found_by_diagnose() -> tuple[str, str]:
     return first["code"], address
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    "way", [*WAYS.values(), ANOTHER], ids=[*WAYS, "wrong address, where another server answers"]
+)
 def test_what_is_wrong_with_one_of_three_edges_is_named_by_its_code(way: Way) -> None:
     stage.run()
     with way.broken() as document:
