@@ -100,7 +100,7 @@ def facts(der: bytes) -> Facts:
         MachineError: the bytes are no certificate.
     """
     try:
-        return _facts(x509.load_der_x509_certificate(der), der)
+        return _facts(load(der), der)
     except (ValueError, TypeError) as error:
         raise MachineError(
             f"a certificate cannot be read: {error}", code="bad-certificate"

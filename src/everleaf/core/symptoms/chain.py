@@ -145,6 +145,13 @@ WEAK_KEY = Symptom(
     "curves below 256, DSA.",
     check="Have the certificate issued anew for an RSA key of 2,048 bits or a P-256 key",
 )
+UNCOMMON_KEY = Symptom(
+    code="uncommon-key",
+    rank=71,
+    meaning="A key is strong, but on a curve that browsers do not know, and on which OpenSSL's "
+    "clients do not agree unless they are told to.",
+    check="Have the certificate issued anew for a P-256 key",
+)
 WEAK_SIGNATURE = Symptom(
     code="weak-signature",
     rank=71,
@@ -198,13 +205,6 @@ PRIVATE_ROOT = Symptom(
     check="Nothing, where the authority is meant to be private",
     weight=Weight.NOTICE,
 )
-UNCOMMON_KEY = Symptom(
-    code="uncommon-key",
-    rank=97,
-    meaning="The key is strong, but on a curve that browsers do not know.",
-    check="Use P-256, where browsers are to come",
-    weight=Weight.NOTICE,
-)
 
 ROWS: tuple[Symptom, ...] = (
     EXPIRED,
@@ -228,6 +228,7 @@ ROWS: tuple[Symptom, ...] = (
     TRUSTED_BY_SOME,
     ROOT_EXPIRED,
     WEAK_KEY,
+    UNCOMMON_KEY,
     WEAK_SIGNATURE,
     WRONG_USAGE,
     ROOT_SENT,
@@ -235,5 +236,4 @@ ROWS: tuple[Symptom, ...] = (
     SENT_TWICE,
     EXPIRED_CROSS_SIGNATURE,
     PRIVATE_ROOT,
-    UNCOMMON_KEY,
 )

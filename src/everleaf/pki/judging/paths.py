@@ -48,7 +48,7 @@ def _climb(
     trail: tuple[x509.Certificate, ...], others: Sequence[x509.Certificate], roots: Roots
 ) -> Iterator[Path]:
     last = trail[-1]
-    anchors = (last,) if last in roots else roots.above(last)
+    anchors = (last,) if last in roots else roots.above(last) or roots.meant(last)
     yield from (Path(sent=trail, anchor=one) for one in anchors)
     if is_self_signed(last):
         if not anchors:

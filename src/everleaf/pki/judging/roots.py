@@ -31,11 +31,12 @@ class Roots:
         return tuple(self._named.get(canonical(name), ()))
 
     def above(self, below: x509.Certificate) -> tuple[x509.Certificate, ...]:
-        """Those that issued it; else those that it names by their key, though they did not."""
-        named = self.named(below.issuer)
-        return tuple(one for one in named if signed(one, below)) or tuple(
-            one for one in named if is_of_the_key(one, below)
-        )
+        """Those that issued it."""
+        return tuple(one for one in self.named(below.issuer) if signed(one, below))
+
+    def meant(self, below: x509.Certificate) -> tuple[x509.Certificate, ...]:
+        """Those that its key identifier names, whether they signed it or not."""
+        return tuple(one for one in self.named(below.issuer) if is_of_the_key(one, below))
 
     @property
     def organizations(self) -> frozenset[str]:
