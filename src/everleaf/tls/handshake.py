@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OLD_TOO = "DEFAULT@SECLEVEL=0"  # old servers shall be seen as well
 WHATEVER = "ALL:COMPLEMENTOFALL:!aNULL:@SECLEVEL=0"
 _HEARD = 1024
-_ABOUT_CLIENTS = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
+_ABOUT_CLIENTS = frozenset({42, 43, 44, 45, 46, 48, 49, 51, 116})
 _RECORDS = frozenset({20, 21, 22, 23})  # RFC 8446, section 5.1
 
 

@@ -46,7 +46,7 @@ _CLIENT = clients.CLIENT_REFUSED.code
 # RFC 8446, section 6.2; RFC 5246, section 7.2.2; RFC 6066, section 9.
 BY_ALERT = {
     40: Told(_NO_CIPHER, "the server refused the handshake: a client certificate, perhaps"),
-    42: Told(_CLIENT, "the server takes the client's certificate for malformed"),
+    42: Told(_CLIENT, "the server does not accept the client's certificate"),
     43: Told(clients.CLIENT_WRONG_USAGE.code, "the client's certificate is not for clients"),
     44: Told(clients.CLIENT_REVOKED.code, "the server takes the client's certificate for revoked"),
     45: Told(clients.CLIENT_EXPIRED.code, "the server takes the client's certificate for expired"),
@@ -56,6 +56,7 @@ BY_ALERT = {
         "the server does not trust the issuer of the client's certificate",
     ),
     49: Told(_CLIENT, "the server does not let this client in"),
+    51: Told(_CLIENT, "a signature in the client's chain does not fit"),
     70: _OLD,
     71: Told(_NO_CIPHER, "the server wants stronger ciphers than were offered"),
     80: Told(_FAILED, "the server has a fault of its own (internal error)"),
@@ -95,7 +96,7 @@ def told(error: OSError) -> Told:
     if isinstance(own, str) and own:
         return Told(own, str(error))
     if isinstance(error, ssl.SSLError):
-        reason = error.reason or ""
+        reason = getattr(error, "reason", "") or ""
         if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             reason = "UNEXPECTED_EOF_WHILE_READING"
         return _BY_REASON.get(reason, Told(_FAILED, f"the handshake failed: {reason or error}"))
