@@ -6,11 +6,6 @@ from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms.names import WRONG_ADDRESS
 
 
-def bare(place: str) -> str:
-    """The address of `address:port`, without the brackets of IPv6."""
-    return place.rpartition(":")[0].strip("[]")
-
-
 def gone(known: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
     """The addresses that a name led to when it was well, and leads to no more."""
     there = set(now)

@@ -64,6 +64,11 @@ class Observation:
     terminator: str = ""
     optional: bool = False
 
+    @property
+    def host(self) -> str:
+        """The address without its port, and without the brackets of IPv6."""
+        return self.address.rpartition(":")[0].strip("[]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
@@ -151,7 +156,7 @@ class Standing:
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
-        reached: by endpoint, the addresses at which it was confirmed when all of them were well.
+        reached: by endpoint, the addresses without ports at which it was confirmed, when all were.
         rushed: certificates in a row whose first window was over when it was told.
         cut_off: runs in a row that ended while they were at work on it; it goes behind others.
     """

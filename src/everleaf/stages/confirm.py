@@ -7,14 +7,12 @@ from datetime import datetime
 from everleaf.core.backoff import HOURLY, Attempts, next_attempt
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
-from everleaf.core.moved import bare
 from everleaf.core.outcome import Done, Due, Failed, Held, Idle, Look, Outcome
 from everleaf.core.standing import Observation, Sight, Standing
 from everleaf.core.wanted import Endpoint
 from everleaf.errors import Actor, Cause, Fault
 from everleaf.stages.contract import Tools
-from everleaf.stages.explain import Explainer
-from everleaf.stages.sight import Watch, targets
+from everleaf.stages.sight import Target, Watch, targets
 
 
 def look(job: Job) -> Look:
@@ -80,7 +78,7 @@ def act(job: Job, tools: Tools) -> Outcome:
     found = [one for endpoint in expected for one in targets(endpoint, tools.resolver)]
     watch = Watch(job, live, tools)
     looks = [one for one in tools.executor.each(watch.look, found) if one is not None]
-    explained = Explainer(job, live, tools).explained(looks)
+    explained = _explained(job, live, tools, looks)
     seen = [_remembered(job.standing, one) for one in explained]
     seen.sort(key=lambda one: (one.endpoint, one.address))
     tools.store.change(job.name, lambda known: _with(known, job, expected, seen))
@@ -92,6 +90,17 @@ def act(job: Job, tools: Tools) -> Outcome:
     }
     places = ", ".join(f"{one.endpoint} at {one.address}" for one in seen)
     return Done(f"serial {live.serial} served by {places}", news=not same)
+
+
+def _explained(
+    job: Job, live: Version, tools: Tools, looks: Sequence[tuple[Target, Observation]]
+) -> list[Observation]:
+    """What was seen, where it is failing with the reason."""
+    if not any(seen.sight.is_failing for _, seen in looks):
+        return [seen for _, seen in looks]
+    from everleaf.stages.explain import Explainer
+
+    return Explainer(job, live, tools).explained(looks)
 
 
 def _remembered(standing: Standing, one: Observation) -> Observation:
@@ -135,7 +144,7 @@ def _reached(
     for endpoint in {one.endpoint for one in seen}:
         mine = [one for one in seen if one.endpoint == endpoint and one.sight is not Sight.UNKNOWN]
         if mine and all(one.sight is Sight.CONFIRMED for one in mine):
-            reached[endpoint] = tuple(bare(one.address) for one in mine)
+            reached[endpoint] = tuple(one.host for one in mine)
     return reached
 
 

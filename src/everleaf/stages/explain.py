@@ -14,7 +14,6 @@ from everleaf.core.standing import Observation, Sight
 from everleaf.core.symptoms import clients
 from everleaf.core.symptoms.connection import UNRESOLVED
 from everleaf.errors import EverleafError
-from everleaf.pki.certificates import split
 from everleaf.stages.contract import Tools
 from everleaf.stages.sight import TIMEOUT, Target, Watch
 
@@ -39,8 +38,6 @@ class Explainer:
     def explained(self, looks: Sequence[Look]) -> list[Observation]:
         """All of them, the failing ones side by side."""
         bad = [one for one in looks if one[1].sight.is_failing]
-        if not bad:
-            return [seen for _, seen in looks]
         end = self._tools.clock.monotonic() + _LIMIT
 
         def explain(one: Look) -> Observation:
@@ -54,6 +51,8 @@ class Explainer:
         target, seen = look
         if not target.address:
             return replace(seen, code=seen.code or UNRESOLVED.code)
+        if target.endpoint.approach.http3 and seen.sight is Sight.UNREACHABLE:
+            return seen  # the diagnostician looks over TCP, and knows nothing of it
         clock = self._tools.clock
         left = min(clock.remaining().total_seconds(), end - clock.monotonic())
         if left < _SOME_TIME:
@@ -105,6 +104,8 @@ class Explainer:
 
     @cached_property
     def _expected(self) -> Expected:
+        from everleaf.pki.certificates import split
+
         name, version = self._job.name, self._live
         material = self._tools.shelf.material(name, version.id)
         return Expected(

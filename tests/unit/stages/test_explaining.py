@@ -174,6 +174,15 @@ def test_a_name_without_an_address_has_its_code_and_nobody_is_asked(bench: Bench
     assert bench.diagnostician.asked == []
 
 
+def test_what_cannot_be_reached_over_quic_is_not_explained_by_a_look_over_tcp(bench: Bench) -> None:
+    endpoint = Endpoint(host=HOST, addresses=("edge",), approach=Approach(http3=True))
+    bench.want("a", "edge", endpoints=(endpoint,))
+    bench.edges.down.add("edge")
+    bench.diagnostician.findings["edge"] = (REFUSED,)
+    assert bench.run().failing == ("a",)
+    assert seen(bench, "edge").code == ""
+
+
 def test_a_run_that_is_at_its_end_makes_no_diagnosis(down: Bench) -> None:
     down.clock.turn(hours=1)
     down.clock.deadline = down.clock.now() + timedelta(seconds=1.5)
@@ -254,6 +263,13 @@ def test_an_old_address_that_fails_is_no_wrong_one(bench: Bench) -> None:
     bench.diagnostician.findings[OLD] = (REFUSED,)
     bench.run()
     assert seen(bench, OLD).code == "connection-refused"
+
+
+def test_an_ipv6_address_is_known_without_port_and_brackets(bench: Bench) -> None:
+    bench.want("a", "2001:db8::1", endpoints=(Endpoint(host=HOST),))
+    bench.resolver.known = {HOST: ("2001:db8::1",)}
+    assert bench.run().failing == ()
+    assert bench.store.standing("a").reached == {f"{HOST}:443": ("2001:db8::1",)}
 
 
 def test_listed_addresses_are_not_those_of_dns(bench: Bench) -> None:

@@ -23,7 +23,8 @@ OBSERVATION = Observation(
 @pytest.fixture
 def standing() -> Standing:
     """One that has failed its confirmation."""
-    standing = Standing(name="www", observations=(OBSERVATION,))
+    reached = {"a.test:443": ("192.0.2.1", "2001:db8::1")}
+    standing = Standing(name="www", observations=(OBSERVATION,), reached=reached)
     return after(standing, Stage.CONFIRM, Failed(FAULT), NOW)
 
 
@@ -35,7 +36,9 @@ def test_a_standing_from_before_there_were_causes_is_read(standing: Standing) ->
     old = json.loads(encode(standing))
     del old["troubles"]["confirm"]["fault"]["causes"]
     del old["observations"][0]["code"]
+    del old["reached"]
     found = decode(Standing, json.dumps(old), "")
     assert found.troubles[Stage.CONFIRM].fault.causes == ()
     assert found.observations[0].code == ""
+    assert found.reached == {}
     assert found.observations[0].words == "Check it"
