@@ -54,7 +54,7 @@ def command(context: Context, /, place: str | None, *, as_json: bool, **options:
 
     Exit status: 0 healthy; 1 not; 2 the command line is wrong.
     """
-    given = {name for name, value in options.items() if value and name != "timeout"}
+    given = {name for name, value in options.items() if value} - {"timeout", "via"}
     if options["local"]:
         _refuse(given - {"local"}, "--local")
         return _local(context, as_json=as_json)
@@ -92,8 +92,7 @@ def _local(context: Context, *, as_json: bool) -> int:
     if as_json:
         diagnosed.dump_all(found)
     else:
-        for one in found:
-            diagnosed.show(one)
+        diagnosed.show_all(found)
     return 0 if all(one.is_healthy for one in found) else FAILING
 
 

@@ -46,11 +46,14 @@ def place_of(text: str, starttls: StartTls | None) -> tuple[str, int]:
     if _LABEL.fullmatch(bare) and not bare.isdigit():
         return bare.lower(), port
     try:
-        return parse(bare).value, port
+        one = parse(bare)
     except EverleafError as error:
         if all(map(_LABEL.fullmatch, bare.split("."))) and not bare[-1].isdigit():
             return bare.lower(), port
         raise click.BadParameter(error.fault.what, param_hint="HOST") from None
+    if one.is_wildcard:
+        raise click.BadParameter(f"{text!r} is no host; name one below it", param_hint="HOST")
+    return one.value, port
 
 
 def address_of(text: str) -> str:

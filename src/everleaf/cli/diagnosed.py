@@ -1,46 +1,64 @@
 """Diagnoses for people and for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
 from everleaf.cli import console, documents
 from everleaf.core.diagnosis import Diagnosis, Finding
 
+_SHOWN = 3
+
 
 def show(diagnosis: Diagnosis) -> None:
     """For people: the sentence, what else was found, and what was seen at each address."""
     colour = "green" if diagnosis.is_healthy else "red"
     click.echo(click.style(diagnosis.sentence, fg=colour, bold=True))
-    rest = [one for one in diagnosis.findings if one not in diagnosis.faults[:1]]
+    first = diagnosis.faults[:1]
+    rest = [one for one in diagnosis.findings if one not in first]
     if rest:
         click.echo()
-        for one in rest:
-            _show_finding(one)
+    for one in rest:
+        _show_finding(one, diagnosis.apart(one))
     rows = [row for at, facts in diagnosis.facts.items() for row in _rows(at, facts)]
     if rows:
         click.echo()
         console.table([("ADDRESS", "TLS", "CIPHER", "CERTIFICATE", "ISSUER", "END"), *rows])
 
 
-def _show_finding(one: Finding) -> None:
-    kind = click.style("also" if one.is_fault else "note", fg="red" if one.is_fault else "yellow")
-    where = f" (at {', '.join(one.where)})" if one.where else ""
-    click.echo(f"{kind}: {one.code}: {one.what}{where}. {one.symptom.check}")
+def show_all(found: Sequence[Diagnosis]) -> None:
+    """Several for people, one below the other."""
+    for place, one in enumerate(found):
+        if place:
+            click.echo()
+        show(one)
+
+
+def _show_finding(one: Finding, where: Sequence[str]) -> None:
+    kind, colour = ("also", "red") if one.is_fault else ("note", "yellow")
+    at = f" at {', '.join(where)}" if where else ""
+    click.echo(f"{click.style(kind, fg=colour)}: {one.code}{at}: {one.what}. {one.symptom.check}")
 
 
 def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:
     """One for each certificate that an address sends; what is no address has none."""
     if not isinstance(facts, Mapping) or "chain" not in facts:
         return
-    version, cipher = str(facts.get("version") or "-"), str(facts.get("cipher") or "-")
+    seen = at, str(facts.get("version") or "-"), str(facts.get("cipher") or "-")
     leaves = [chain[0] for key in ("chain", "other_chain") if (chain := facts.get(key))]
     for leaf in leaves:
-        names = ", ".join(leaf.get("names", ())) or leaf.get("subject", "unreadable")
         issuer, end = leaf.get("issuer", "-"), leaf.get("not_after", "-")
-        yield at, version, cipher, names, issuer, end
+        yield *seen, _named(leaf), issuer, end
     if not leaves:
-        yield at, version, cipher, "-", "-", str(facts.get("words") or "-")
+        yield *seen, "-", "-", str(facts.get("words") or "-")
+
+
+def _named(leaf: Mapping[str, Any]) -> str:
+    """Its names, as many as a line has room for."""
+    names = leaf.get("names") or [leaf.get("subject", "unreadable")]
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def document(one: Diagnosis) -> documents.Document:

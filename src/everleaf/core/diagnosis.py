@@ -128,13 +128,12 @@ class Diagnosis:
         first = faults[0]
         others = tuple(dict.fromkeys(one.code for one in faults[1:]))
         also = f" (and {len(others)} more: {', '.join(others)})" if others else ""
-        return f"{self.place}{self._at(first)}: {first.what}. {first.symptom.check}{also}"
+        where = f" at {', '.join(self.apart(first))}" if self.apart(first) else ""
+        return f"{self.place}{where}: {first.what}. {first.symptom.check}{also}"
 
-    def _at(self, one: Finding) -> str:
-        """At which addresses, where it is not so at all of them."""
-        if not one.where or len(one.where) >= len(self.facts):
-            return ""
-        return f" at {', '.join(one.where)}"
+    def apart(self, one: Finding) -> tuple[str, ...]:
+        """Where a finding is so; empty: everywhere that was looked at."""
+        return () if set(one.where) >= set(self.facts) else one.where
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
