@@ -408,6 +408,19 @@ def test_a_private_root_that_another_store_lacks_is_only_worth_knowing() -> None
     assert found.detail == {"root": "CN=Top", "trusted": ["system"], "untrusted": ["mozilla"]}
 
 
+def test_a_public_leaf_whose_root_a_store_lacks_is_a_fault() -> None:
+    """Signed timestamps are in it, so that browsers are meant to take it (RFC 6962, 3.3)."""
+    entry = b"\0" + bytes(32) + bytes(8) + b"\0\0" + b"\4\3\0\10" + bytes(8)
+    entries = (len(entry).to_bytes(2, "big") + entry) * 2
+    listed = len(entries).to_bytes(2, "big") + entries
+    oid = x509.oid.ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
+    stamped = (x509.UnrecognizedExtension(oid, b"\4" + bytes([len(listed)]) + listed), False)
+    sent = [Link(more=(stamped,)).below(MIDDLE), INTERMEDIATE]
+    stores = [store(ROOT), store(OTHER_TOP.below(), name="mozilla")]
+    assert only(sent, "trusted-by-some", stores=stores).is_fault
+    assert codes(sent[:1], stores=stores) == ["missing-intermediate"]
+
+
 def test_a_store_that_knows_only_a_bad_way_is_told_with_what_is_bad_there() -> None:
     good, bad = store(ROOT), store(authority(50, subject="Other Top").below(), name="old")
     found = judged([LEAF, INTERMEDIATE, CROSSED_OVER], stores=[bad, good])
@@ -475,6 +488,15 @@ def test_faults_of_leaf_chain_order_and_trust_are_all_named() -> None:
         "weak-key",
         "root-sent",
     ]
+
+
+def test_more_certificates_than_any_chain_has_are_not_all_looked_at() -> None:
+    """Each could have been signed by each: all ways through them would take minutes."""
+    ring = [authority(1, key=key(200 + at)) for at in range(40)]
+    others = [one.below(above) for one in ring for above in ring[:3]]
+    sent = [LEAF, INTERMEDIATE, *others]
+    (many, *_) = [one for one in judged(sent) if one.code == "unrelated-certificates"]
+    assert many.detail == {"count": 122}
 
 
 # -- what cannot be read ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """How two certificates are linked: by name, by key identifier, by signature."""
 
+from functools import lru_cache
 from typing import TypeAlias
 
 from cryptography import x509
@@ -15,6 +16,7 @@ Method: TypeAlias = padding.PSS | padding.PKCS1v15 | ec.ECDSA | None
 Name: TypeAlias = tuple[frozenset[tuple[str, str]], ...]
 
 
+@lru_cache(maxsize=1024)
 def canonical(name: x509.Name) -> Name:
     """A name as it is compared: neither case, nor spaces, nor the kind of string count.
 
@@ -43,6 +45,7 @@ def is_self_signed(one: x509.Certificate) -> bool:
     return issued(one, one)
 
 
+@lru_cache(maxsize=1 << 16)
 def signed(above: x509.Certificate, below: x509.Certificate) -> bool:
     """Whether the key of the one made the signature of the other, whatever the names."""
     key = above.public_key()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 
 from cryptography import x509
@@ -77,6 +78,7 @@ def _was_there(one: x509.Certificate, trail: Sequence[x509.Certificate]) -> bool
     return any(_who(other) == own for other in trail)
 
 
+@lru_cache(maxsize=1024)
 def _who(one: x509.Certificate) -> tuple[object, bytes]:
     return canonical(one.subject), public_bytes(one.public_key())
 
