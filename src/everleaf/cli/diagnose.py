@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from everleaf.cli import FAILING, Context, diagnosed, session
-from everleaf.cli.diagnose_options import address_of, expected_of, place_of, via_of
+from everleaf.cli.diagnose_options import address_of, expected_of, place_of, stores_of, via_of
 from everleaf.core.approach import Approach, Pair, StartTls
 from everleaf.core.diagnosis import Diagnosis, Expected, Question
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from everleaf.config.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-_LEAST = timedelta(milliseconds=100)
+_LEAST = timedelta(seconds=1)
 
 
 @click.command("diagnose")
@@ -105,8 +105,6 @@ def _offline(
 
 
 def _question(context: Context, place: str, options: Mapping[str, Any]) -> Question:
-    from everleaf.system.trust import stores
-
     starttls = StartTls(options["starttls"]) if options["starttls"] else None
     host, port = place_of(place, starttls)
     certificate, key = options["client_cert"], options["client_key"]
@@ -124,7 +122,7 @@ def _question(context: Context, place: str, options: Mapping[str, Any]) -> Quest
         ),
         client=Pair(certificate=certificate, key=key) if certificate else None,
         expected=expected_of(expect, lambda: _settings(context)) if expect else Expected(),
-        stores=stores(options["ca_file"]),
+        stores=stores_of(options["ca_file"]),
         timeout=options["timeout"].total_seconds(),
     )
 

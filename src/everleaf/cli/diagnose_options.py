@@ -11,7 +11,7 @@ import click
 
 from everleaf.config.settings import Settings
 from everleaf.core.approach import StartTls, Via, Way
-from everleaf.core.diagnosis import Expected
+from everleaf.core.diagnosis import Expected, Store
 from everleaf.core.identifiers import parse
 from everleaf.errors import EverleafError
 
@@ -27,7 +27,9 @@ _PORTS = {
     StartTls.MYSQL: 3306,
 }
 _VIA_PORTS = {Way.SOCKS5: 1080, Way.HTTP: 3128, Way.SSH: 22}
-_PLACE = re.compile(r"(?:https://)?(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?::(\d+))?/?")
+_PLACE = re.compile(
+    r"(?:https://)?(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?::([0-9]{1,5}))?/?"
+)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _LAST_PORT = 65535
 
@@ -129,12 +131,40 @@ def _name(text: str) -> str | None:
         return None
 
 
+def is_readable(der: bytes) -> bool:
+    """Whether it is a certificate."""
+    from everleaf.pki.certificates import load
+
+    try:
+        load(der)
+    except ValueError:
+        return False
+    return True
+
+
+def stores_of(bundle: Path | None) -> tuple[Store, ...]:
+    """What clients trust, the decisive one first.
+
+    Raises:
+        click.BadParameter: nothing in the bundle can be read.
+        OperatorError: a file cannot be read, or holds no certificate.
+    """
+    from everleaf.system.trust import stores
+
+    found = stores(bundle)
+    if bundle is not None and not any(map(is_readable, found[0].roots)):
+        what = f"{bundle} holds no certificate that can be read"
+        raise click.BadParameter(what, param_hint="--ca-file")
+    return found
+
+
 def _of_file(path: Path) -> Expected:
     from everleaf.pki.certificates import split
 
     chain = split(path.read_bytes())
-    if not chain:
-        raise click.BadParameter(f"{path} holds no certificate as PEM", param_hint="--expect")
+    if not chain or not is_readable(chain[0]):
+        what = f"{path} holds no certificate that can be read, as PEM"
+        raise click.BadParameter(what, param_hint="--expect")
     came = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return Expected(chain=chain, source=str(path), installed_at=came)
 

@@ -173,7 +173,8 @@ def _meaning(error: OSError, ear: Ear, heard: bytes, *, presented: bool) -> Told
     if heard and heard[0] not in _RECORDS:
         return Told(connection.OTHER_PROTOCOL.code, "what answers there is no TLS")
     if isinstance(error, TimeoutError):
-        return Told(connection.SILENT.code, "the server takes the connection, and says nothing")
+        words = "begins to answer, and does not go on" if heard else "says nothing"
+        return Told(connection.SILENT.code, f"the server takes the connection, and {words}")
     return told(error)
 
 

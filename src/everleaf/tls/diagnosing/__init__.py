@@ -49,7 +49,7 @@ class Doctor:
             addresses = question.addresses or self._addresses(question.host)
         except EverleafError as error:
             fault = error.fault
-            what = ": ".join((fault.what, *fault.words))
+            what = ": ".join((fault.what, *fault.words)).rstrip(".")
             return Diagnosis(
                 place=question.place, findings=(Finding(symptom=UNRESOLVED, what=what),)
             )

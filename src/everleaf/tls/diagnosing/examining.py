@@ -71,7 +71,7 @@ class Examination:
                 self._found.append(failed.finding(main.code, main.words))
             return main
         why = failed.explained(lines, self._question.port, main)
-        self._found.append(why.finding)
+        self._found += [why.finding, *why.more]
         return why.further or main
 
     def _of_both_kinds(self, main: Shake) -> list[Shake]:

@@ -31,12 +31,20 @@ _BEFORE_TLS = frozenset(
 )
 
 
+_NOT_TURNING = frozenset({connection.STARTTLS_NOT_OFFERED.code, connection.STARTTLS_REFUSED.code})
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What is wrong, and the handshake of another way where one was found."""
+    """What is wrong, and the handshake of another way where one was found.
+
+    Attributes:
+        more: why that way does not end well, where it is the right one.
+    """
 
     finding: Finding
     further: Shake | None = None
+    more: tuple[Finding, ...] = ()
 
 
 def explained(lines: Lines, port: int, failed: Shake) -> Explained:
@@ -101,7 +109,7 @@ def _other_protocol(lines: Lines, port: int, failed: Shake) -> Explained | None:
     likely = (one.starttls,) if one and one.starttls else replying(failed.heard, port)
     found = [_turned(lines, starttls, said) for starttls in likely]
     if found:
-        return next((one for one in found if one.further), found[0])
+        return next((one for one in found if one.further or one.more), found[0])
     what = f"what answers is no TLS, and no protocol that is known here: {said}"
     return Explained(Finding(symptom=connection.OTHER_PROTOCOL, what=what))
 
@@ -110,16 +118,17 @@ def _turned(lines: Lines, starttls: StartTls, said: str) -> Explained:
     """Whether it turns to TLS as this protocol does."""
     approach = replace(lines.approach, starttls=starttls)
     further = lines.shake(approach=approach)
-    what = (
-        f"it speaks {starttls.upper()} ({said}), which turns to TLS after a command: look with "
-        f"--starttls {starttls}"
-    )
+    speaks = f"it speaks {starttls.upper()} ({said})"
+    what = f"{speaks}, which turns to TLS after a command: look with --starttls {starttls}"
     detail = {"protocol": str(starttls)}
-    found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail)
-    if not further.chain:
-        return Explained(found)
-    lines.approach = approach
-    return Explained(found, further)
+    if further.chain:
+        lines.approach = approach
+        found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail)
+        return Explained(found, further)
+    if further.code in _NOT_TURNING or further.alert is not None:
+        found = Finding(symptom=connection.STARTTLS_PORT, what=speaks, detail=detail)
+        return Explained(found, more=(finding(further.code, further.words),))
+    return Explained(Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail))
 
 
 def _without_a_word(lines: Lines, port: int, failed: Shake) -> Explained | None:
