@@ -127,7 +127,8 @@ def shake(
     context.set_ocsp_client_callback(ear.take_staple)
     if sigalgs:
         lib, raw = SSL._lib, context._context  # type: ignore[attr-defined]  # noqa: SLF001 - has no public way
-        lib.SSL_CTX_set1_sigalgs_list(raw, sigalgs.encode("ascii"))
+        if lib.SSL_CTX_set1_sigalgs_list(raw, sigalgs.encode("ascii")) != 1:
+            lib.ERR_clear_error()  # else a later call would be blamed for it
     if alpn:
         context.set_alpn_protos([one.encode("ascii") for one in alpn])
     if client:

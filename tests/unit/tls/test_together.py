@@ -35,7 +35,7 @@ def test_of_two_the_healthy_one_is_as_it_should_be() -> None:
 def test_a_healthy_one_among_failing_ones_differs_as_well() -> None:
     found = compared([seen("a", EXPIRED), seen("b"), seen("c", EXPIRED)])
     assert [(one.where, one.what) for one in found] == [
-        (("b",), "b has no expired, otherwise than the other addresses")
+        (("b",), "unlike the other addresses, b does not show expired")
     ]
 
 

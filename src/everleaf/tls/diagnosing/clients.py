@@ -97,22 +97,25 @@ def _accepted(authorities: Sequence[str]) -> str:
 
 def of_pair(pair: Pair, authorities: Sequence[str], now: datetime) -> Iterator[Finding]:
     """What speaks against a client's certificate by itself, when it was refused."""
-    from cryptography import x509
+    from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
+    from everleaf.pki.certificates import read, split
+
     try:
-        chain = x509.load_pem_x509_certificates(pair.certificate.read_bytes())
-        leaf = chain[0]
-        usages = leaf.extensions
-    except (OSError, ValueError, IndexError):
+        chain, _ = read(split(pair.certificate.read_bytes()))
+    except OSError:
         return
+    if not chain:
+        return
+    leaf = chain[0]
     start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if not start <= now <= end:
         state = f"expired at {end:%F %T}Z" if now > end else f"is not valid before {start:%F %T}Z"
         yield Finding(symptom=clients.CLIENT_EXPIRED, what=f"the client's certificate {state}")
     try:
-        allowed = usages.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
+        allowed = leaf.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
         allowed = None
     wanted = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     if allowed is not None and not wanted & set(allowed):

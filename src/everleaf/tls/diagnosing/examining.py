@@ -46,6 +46,8 @@ class Examination:
         """Look."""
         main = self._main()
         shakes = self._of_both_kinds(main) if main.chain else []
+        if main.ended_well and not main.chain:
+            self._found += self._judged(main)
         if shakes:
             judged = self._certificates(shakes)
             self._found += expected.findings([one.chain for one in shakes], self._question.expected)

@@ -53,9 +53,9 @@ def _odd(faults: dict[str, frozenset[str]]) -> list[Finding]:
         if codes == usual:
             continue
         more, fewer = sorted(codes - usual), sorted(usual - codes)
-        words = [f"has {', '.join(more)}"] if more else []
-        words += [f"has no {', '.join(fewer)}"] if fewer else []
-        what = f"{address} {' and '.join(words)}, otherwise than the other addresses"
+        words = [f"shows {', '.join(more)}"] if more else []
+        words += [f"does not show {', '.join(fewer)}"] if fewer else []
+        what = f"unlike the other addresses, {address} {' and '.join(words)}"
         detail = {"address": address, "more": more, "fewer": fewer}
         found.append(Finding(symptom=ADDRESS_DIFFERS, what=what, where=(address,), detail=detail))
     return found
