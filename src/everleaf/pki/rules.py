@@ -45,7 +45,7 @@ def is_for(leaf: x509.Certificate, public_key: bytes) -> bool:
     return public_bytes(leaf.public_key()) == public_key
 
 
-_PURPOSES = {
+PURPOSES = {
     Usage.SERVER: (ExtendedKeyUsageOID.SERVER_AUTH, "server authentication"),
     Usage.CLIENT: (ExtendedKeyUsageOID.CLIENT_AUTH, "client authentication"),
 }
@@ -58,7 +58,7 @@ def usages(leaf: x509.Certificate, wanted: Sequence[Usage]) -> Iterator[str]:
     """
     extended = extension(leaf, x509.ExtendedKeyUsage)
     for one in wanted:
-        purpose, words = _PURPOSES[one]
+        purpose, words = PURPOSES[one]
         if extended is None:
             yield f"it does not name {words}: it has no extended key usage"
         elif purpose not in extended:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everleaf.core.diagnosis import Store
+from everleaf.core.wanted import Usage
 from everleaf.pki.judging import judge
 from support.forge import CLIENT, DAY, NOW, SERVER, der, key, named, rsa_key, usage
 from support.lineage import NAME, Link, authority, broken, chain, constraints, openssl_takes
@@ -69,13 +70,19 @@ authorities = st.sampled_from(AUTHORITIES)
 sometimes = st.sampled_from([False, False, True])
 
 
-def agree(sent: list[x509.Certificate | bytes], roots: list[x509.Certificate]) -> None:
+def agree(
+    sent: list[x509.Certificate | bytes],
+    roots: list[x509.Certificate],
+    usage: Usage = Usage.SERVER,
+) -> None:
     """Both take the chain, or both refuse it."""
     ders = [one if isinstance(one, bytes) else der(one) for one in sent]
     trusted = Store(name="system", roots=tuple(map(der, roots)))
-    found = {one.code for one in judge(ders, NAME, [trusted], NOW) if one.is_fault} - SORTED
+    judged = judge(ders, NAME, [trusted], NOW, usage=usage)
+    found = {one.code for one in judged if one.is_fault} - SORTED
     with tempfile.TemporaryDirectory() as folder:
-        takes, words = openssl_takes(Path(folder), ders, roots, name=NAME)
+        name = NAME if usage is Usage.SERVER else ""
+        takes, words = openssl_takes(Path(folder), ders, roots, name=name, purpose=f"ssl{usage}")
     assert takes == (not found), (found, words)
 
 
@@ -87,6 +94,7 @@ def agree(sent: list[x509.Certificate | bytes], roots: list[x509.Certificate]) -
     expired=sometimes,
     known=sometimes,
     with_root=sometimes,
+    for_client=sometimes,
     seed=st.integers(0, 1000),
 )
 def test_whatever_is_wrong_openssl_finds_it_too_and_nothing_else(
@@ -97,6 +105,7 @@ def test_whatever_is_wrong_openssl_finds_it_too_and_nothing_else(
     expired: bool,
     known: bool,
     with_root: bool,
+    for_client: bool,
     seed: int,
 ) -> None:
     dice = random.Random(seed)  # noqa: S311 - no secret
@@ -113,7 +122,7 @@ def test_whatever_is_wrong_openssl_finds_it_too_and_nothing_else(
         sent.append(top)
     rest = sent[1:]
     dice.shuffle(rest)
-    agree([sent[0], *rest], roots)
+    agree([sent[0], *rest], roots, Usage.CLIENT if for_client else Usage.SERVER)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtensionOID
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms.chain import CRITICAL_EXTENSION, WRONG_USAGE
@@ -12,10 +12,6 @@ from everleaf.pki import rules
 from everleaf.pki.judging.links import is_self_signed
 from everleaf.pki.judging.words import called
 
-_PURPOSES = {
-    Usage.SERVER: (ExtendedKeyUsageOID.SERVER_AUTH, "server authentication"),
-    Usage.CLIENT: (ExtendedKeyUsageOID.CLIENT_AUTH, "client authentication"),
-}
 # What OpenSSL lets stand as critical.
 _UNDERSTOOD = frozenset(
     {
@@ -50,7 +46,7 @@ def of_leaf(leaf: x509.Certificate, usage: Usage) -> Iterator[Finding]:
 
 def extended(one: x509.Certificate, leaf: x509.Certificate, usage: Usage) -> Iterator[Finding]:
     """Where an extended key usage stands, in a leaf or above it, it holds this usage."""
-    purpose, words = _PURPOSES[usage]
+    purpose, words = rules.PURPOSES[usage]
     found = rules.extension(one, x509.ExtendedKeyUsage)
     if found is not None and purpose not in found:
         yield _wrong(
