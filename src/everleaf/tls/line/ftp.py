@@ -20,6 +20,7 @@ def speak(talk: Talk, _server_name: str) -> None:
         greeting = reply(talk, "FTP")
     if greeting.number != _READY:
         raise LineError(f"the server turns clients away: {greeting}", STARTTLS_REFUSED)
+    greeting.of(b"FTP", talk)
     talk.say(b"AUTH TLS\r\n")
     answer = reply(talk, "FTP")
     if answer.number in _UNKNOWN:

@@ -8,6 +8,7 @@ from everleaf.tls.line.errors import LineError
 from everleaf.tls.line.talk import Talk, shown
 
 _FIRST = re.compile(rb"([1-5][0-9]{2})([ -]?)(.*)")
+_NAMES = (b"SMTP", b"FTP")
 _MOST = 200  # lines
 
 
@@ -19,7 +20,24 @@ class Reply:
     lines: tuple[bytes, ...]
 
     def __str__(self) -> str:
-        return shown(b"%d %s" % (self.number, b" ".join(self.lines)))
+        return shown(self._text)
+
+    def of(self, protocol: bytes, talk: Talk) -> None:
+        """See that a greeting is not plainly that of another protocol.
+
+        Raises:
+            LineError: it names another one, and not this.
+        """
+        words = b" ".join(
+            word for word in self._text.upper().split() if b"." not in word
+        )  # no hosts
+        named = {one for one in _NAMES if one in words}
+        if named and protocol not in named:
+            raise talk.other(protocol.decode("ascii"), self._text)
+
+    @property
+    def _text(self) -> bytes:
+        return b"%d %s" % (self.number, b" ".join(self.lines))
 
 
 def reply(talk: Talk, protocol: str) -> Reply:

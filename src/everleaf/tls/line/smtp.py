@@ -19,6 +19,7 @@ def speak(talk: Talk, _server_name: str) -> None:
     greeting = reply(talk, "SMTP")
     if greeting.number != _READY:
         raise LineError(f"the server turns clients away: {greeting}", STARTTLS_REFUSED)
+    greeting.of(b"SMTP", talk)
     talk.say(f"EHLO {_literal(talk.socket)}\r\n".encode("ascii"))
     hello = reply(talk, "SMTP")
     if hello.number != _DONE:
