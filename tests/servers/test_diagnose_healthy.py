@@ -1,5 +1,7 @@
 """A healthy server is called healthy, of whatever make it is and however it is set up."""
 
+import itertools
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from everleaf.core.approach import StartTls
+from support.certs import Pair
 from support.daemons import Apache, Caddy
 from support.forge import CLIENT, rsa_key
 from support.lineage import NAME, chain
@@ -17,6 +21,8 @@ from support.loopback import Address, free, written
 from support.mail import Dovecot, Postfix
 from support.registry import Registry
 from support.servers import Haproxy, Nginx
+from support.starttls import HOST, serving
+from support.stubs import Act, answers, closes, greets, is_silent, resets, stub
 from support.talkers import response, talking
 from support.tls_farm import (
     MIDDLE,
@@ -222,6 +228,63 @@ def test_revocation_lists_that_name_others(farm: Farm) -> None:
     assert [one["revoked"] for one in facts["revocation"]["lists"]] == [False, False]
 
 
+# -- virtual hosts ---------------------------------------------------------------------------------
+
+
+def test_a_placeholder_where_no_name_is_sent(farm: Farm) -> None:
+    placeholder = kept(farm.folder / "other", [leaf("placeholder").below()], leaf().key)
+    sites = (
+        farm.site(placeholder, "return 200;", name="_", listen="ssl default_server"),
+        farm.site(farm.live(leaf(), MIDDLE, TOP), "return 200;"),
+    )
+    with farm.alone(*sites):
+        facts = healthy(farm)
+    assert facts["without_server_name"][0]["names"] == ["placeholder"]
+
+
+def test_a_refusal_where_no_name_is_sent(farm: Farm) -> None:
+    listen = f"listen {written(farm.address)} ssl default_server;"
+    sites = (
+        f"server {{ {listen} ssl_reject_handshake on; }}",
+        farm.site(farm.live(leaf(), MIDDLE, TOP), "return 200;"),
+    )
+    with farm.alone(*sites):
+        healthy(farm)
+
+
+# -- who answers little ----------------------------------------------------------------------------
+
+
+def served_by(farm: Farm, then: Act) -> Act:
+    """Shakes hands, and then does this."""
+    live = farm.live(leaf(), MIDDLE, TOP)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
+
+    def act(line: socket.socket) -> None:
+        with context.wrap_socket(line, server_side=True) as channel:
+            then(channel)
+
+    return act
+
+
+@pytest.mark.parametrize("then", [is_silent, closes, greets(bytes(range(256)) * 100)])
+def test_tls_and_then_nothing_of_use(farm: Farm, then: Act) -> None:
+    with stub(farm.address, served_by(farm, then)):
+        healthy(farm, "--timeout", "1s", notices=[])
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 8])
+def test_few_connections_and_then_resets(farm: Farm, most: int) -> None:
+    good, count = served_by(farm, answers(response("200 OK"))), itertools.count(1)
+
+    def act(line: socket.socket) -> None:
+        (good if next(count) <= most else resets)(line)
+
+    with stub(farm.address, act):
+        assert farm.look().faults == []
+
+
 # -- versions and clients --------------------------------------------------------------------------
 
 
@@ -370,6 +433,16 @@ def test_smtp_over_tls(farm: Farm) -> None:
     server.service = "-o smtpd_tls_wrappermode=yes -o smtpd_tls_mandatory_protocols=>=TLSv1.2"
     with server:
         healthy(farm, notices=[])
+
+
+@pytest.mark.parametrize("protocol", StartTls)
+def test_each_protocol_that_turns_to_tls(farm: Farm, protocol: StartTls) -> None:
+    first, second, _ = chain(leaf(HOST), MIDDLE, TOP)
+    pair = Pair(leaf=first, intermediate=second, key=leaf().key)
+    with serving(protocol, farm.folder, pair, farm.address):
+        found = farm.look("--starttls", protocol, host=HOST)
+    assert (found.faults, found.status) == ([], 0)
+    assert set(found.notices) <= {"old-versions-too"}, "some still speak them"
 
 
 # -- what is said in HTTP --------------------------------------------------------------------------

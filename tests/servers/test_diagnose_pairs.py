@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from everleaf.core.approach import StartTls
+from support.certs import Pair
 from support.forge import CLIENT, DAY, rsa_key
 from support.lineage import NAME, Link, chain
 from support.loopback import free, written
 from support.mail import Postfix
 from support.registry import Registry
 from support.servers import Nginx
+from support.starttls import serving
 from support.talkers import response, talking
 from support.tls_farm import (
     MIDDLE,
@@ -239,6 +242,14 @@ def test_a_proxy_header_expected_and_expired(farm: Farm) -> None:
 def test_a_port_of_starttls_spoken_to_at_once_and_expired(farm: Farm) -> None:
     with Postfix(farm.folder / "postfix", farm.address, farm.live(leaf(**over()), MIDDLE, TOP)):
         both(farm.look(), "starttls-port", "expired")
+
+
+@pytest.mark.parametrize("protocol", [StartTls.IMAP, StartTls.POSTGRES, StartTls.LDAP])
+def test_expired_and_for_another_name_behind_starttls(farm: Farm, protocol: StartTls) -> None:
+    first, second, _ = chain(leaf(OTHER, **over()), MIDDLE, TOP)
+    pair = Pair(leaf=first, intermediate=second, key=leaf().key)
+    with serving(protocol, farm.folder, pair, farm.address):
+        both(farm.look("--starttls", protocol), *MISMATCH, "expired")
 
 
 @pytest.mark.symptom("not-reloaded", "expired")
