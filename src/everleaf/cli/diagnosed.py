@@ -46,12 +46,17 @@ def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:
     if not isinstance(facts, Mapping) or "chain" not in facts:
         return
     seen = at, str(facts.get("version") or "-"), str(facts.get("cipher") or "-")
-    leaves = [chain[0] for key in ("chain", "other_chain") if (chain := facts.get(key))]
-    for leaf in leaves:
-        issuer, end = leaf.get("issuer", "-"), leaf.get("not_after", "-")
-        yield *seen, _named(leaf), issuer, end
-    if not leaves:
+    chain, other = facts.get("chain"), facts.get("other_chain")
+    if chain:
+        yield *seen, *_told(chain[0])
+    else:
         yield *seen, "-", "-", str(facts.get("words") or "-")
+    if other:
+        yield at, "-", "-", *_told(other[0])
+
+
+def _told(leaf: Mapping[str, Any]) -> tuple[str, str, str]:
+    return _named(leaf), leaf.get("issuer", "-"), leaf.get("not_after", "-")
 
 
 def _named(leaf: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ WRONG_LINES = [
     (("h", "--key", __file__), "--key and --root belong to --chain"),
     (("h", "--timeout", "0s"), "too short; make it at least"),
     (("h", "--expect", "x y"), "no file, no certificate of the configuration, and no name"),
-    (("h", "--expect", __file__), "holds no certificate as PEM"),
+    (("h", "--expect", __file__), "holds no certificate that can be read, as PEM"),
     (("h", "--ca-file", __file__), "no certificate is in it"),
     (("h", "--via", "gopher://h"), "it is not socks5://, http:// or ssh://"),
     (("--local", "--address", "192.0.2.1"), "--local does not go with --address"),

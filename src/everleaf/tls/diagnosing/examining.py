@@ -9,9 +9,10 @@ from everleaf.core.preloading import Judged
 from everleaf.core.symptoms.clients import CLIENT_UNREADABLE
 from everleaf.tls import revocation
 from everleaf.tls.diagnosing import clients, clock, expected, failed, versions, virtual, web
+from everleaf.tls.diagnosing.beside import Beside, beside, kind_of
 from everleaf.tls.diagnosing.lines import Lines
 from everleaf.tls.diagnosing.seen import Seen, chain_facts, shake_facts
-from everleaf.tls.handshake import KINDS, ClientPairError, Shake
+from everleaf.tls.handshake import ClientPairError, Shake
 from everleaf.tls.lists import Lists
 
 
@@ -45,13 +46,15 @@ class Examination:
     def seen(self) -> Seen:
         """Look."""
         main = self._main()
-        shakes = self._of_both_kinds(main) if main.chain else []
-        if main.ended_well and not main.chain:
-            self._found += self._judged(main)
-        if shakes:
+        shakes: list[Shake] = []
+        if main.chain:
+            more = beside(self._lines, main, brief=self._question.brief)
+            shakes = [main, more.other] if more.other else [main]
             judged = self._certificates(shakes)
             self._found += expected.findings([one.chain for one in shakes], self._question.expected)
-            self._further(main, judged)
+            self._further(main, more, judged)
+        elif main.ended_well:
+            self._found += self._judged(main)
         return Seen(
             address=self._lines.address,
             main=main,
@@ -76,21 +79,12 @@ class Examination:
         self._found += [why.finding, *why.more]
         return why.further or main
 
-    def _of_both_kinds(self, main: Shake) -> list[Shake]:
-        """The handshake, and the one with the other kind of key where the server has both."""
-        other = self._shake("rsa" if _kind(main.chain[0]) != "RSA" else "ecdsa")
-        return [main, other] if other.chain[:1] not in ((), main.chain[:1]) else [main]
-
-    def _shake(self, kind: str) -> Shake:
-        only = KINDS[kind]
-        return self._lines.shake(ciphers=only.ciphers, sigalgs=only.sigalgs)
-
     def _certificates(self, shakes: Sequence[Shake]) -> tuple[Finding, ...]:
         """Judge what is sent, of either kind of key; what speaks against the first."""
         judged = [self._judged(one) for one in shakes]
         common = set.intersection(*({(one.code, one.what) for one in found} for found in judged))
         for shake, found in zip(shakes, judged, strict=True):
-            kind = _kind(shake.chain[0])
+            kind = kind_of(shake.chain[0])
             for one in found:
                 own = len(shakes) > 1 and (one.code, one.what) not in common
                 what = f"of its {kind} certificate, {one.what}" if own else one.what
@@ -112,20 +106,18 @@ class Examination:
             now=self._now,
             others=_anchors(shake.chain, question.stores),
             lists=around.lists,
-            again=lambda: self._shake(_kind(shake.chain[0]).lower()).staple,
+            again=lambda: self._lines.shake_of_kind(kind_of(shake.chain[0])).staple,
         )
         self._facts = {**facts, **self._facts}
         return (*found, *more)
 
-    def _further(self, main: Shake, judged: Sequence[Finding]) -> None:
+    def _further(self, main: Shake, more: Beside, judged: Sequence[Finding]) -> None:
         """What is no matter of certificates, or needs what was found of them."""
         question, lines = self._question, self._lines
-        bare = lines.shake(named=False) if lines.server_name is not None else None
-        self._facts["without_server_name"] = chain_facts(bare.chain[:1]) if bare else None
-        self._found += virtual.wrong_host(question.name, main, bare, judged)
-        spoken = (main.version,) if question.brief else versions.spoken(lines, main)
-        self._facts["versions"] = [one for one in spoken if one]
-        self._found += versions.findings(spoken)
+        self._facts["without_server_name"] = chain_facts(more.bare.chain[:1]) if more.bare else None
+        self._facts["versions"] = list(more.versions)
+        self._found += virtual.wrong_host(question.name, main, more.bare, judged)
+        self._found += versions.findings(more.versions)
         said = self._said(main, judged) if main.ended_well else ()
         self._found += [*said, *clients.findings(lines, main, said, self._now)]
         self._found += self._of_clocks(main, judged)
@@ -170,15 +162,3 @@ def _anchors(chain: Sequence[bytes], stores: Sequence[Store]) -> list[bytes]:
     sent, _ = read(chain)
     found = [root for store in stores for one in sent for root in roots(store).above(one)]
     return [one.public_bytes(Encoding.DER) for one in dict.fromkeys(found)]
-
-
-def _kind(leaf: bytes) -> str:
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    try:
-        key = x509.load_der_x509_certificate(leaf).public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return "ECDSA"
-    return "RSA" if isinstance(key, RSAPublicKey) else "ECDSA"

@@ -11,7 +11,7 @@ from everleaf.core.approach import Approach, Pair
 from everleaf.core.diagnosis import Question
 from everleaf.ports import Ask
 from everleaf.tls.channel import Channel, ShakeError
-from everleaf.tls.handshake import Shake, shake
+from everleaf.tls.handshake import KINDS, Shake, shake
 from everleaf.tls.line import opened
 from everleaf.tls.names import sent_name
 from everleaf.tls.symptoms import told
@@ -76,6 +76,11 @@ class Lines:
         except OSError as error:
             one = told(error)
             return Shake(code=one.code, words=one.words)
+
+    def shake_of_kind(self, kind: str) -> Shake:
+        """One handshake where only a certificate with a key of this kind will do."""
+        only = KINDS[kind.lower()]
+        return self.shake(ciphers=only.ciphers, sigalgs=only.sigalgs)
 
     @contextmanager
     def channel(self, *, http: bool = True) -> Iterator[tuple[Shake, Channel]]:

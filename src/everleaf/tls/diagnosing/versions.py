@@ -5,27 +5,14 @@ from ssl import TLSVersion
 
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms.connection import OLD_VERSIONS_ONLY, OLD_VERSIONS_TOO
-from everleaf.tls.diagnosing.lines import Lines
-from everleaf.tls.handshake import Shake
 
-_ALL = {
+VERSIONS = {
     "TLSv1": TLSVersion.TLSv1,
     "TLSv1.1": TLSVersion.TLSv1_1,
     "TLSv1.2": TLSVersion.TLSv1_2,
     "TLSv1.3": TLSVersion.TLSv1_3,
 }
 _OLD = ("TLSv1", "TLSv1.1")
-
-
-def spoken(lines: Lines, main: Shake) -> tuple[str, ...]:
-    """All of them, each by a handshake of its own; `main` tells one."""
-    if not main.version:
-        return ()
-    return tuple(
-        name
-        for name, version in _ALL.items()
-        if name == main.version or lines.shake(minimum=version, maximum=version).version == name
-    )
 
 
 def findings(versions: Sequence[str]) -> tuple[Finding, ...]:
