@@ -1,22 +1,36 @@
 """A chain as it was sent: each fault by its code, several at once, and good ones without any."""
 
+import re
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everleaf.core.diagnosis import Finding, Store
 from everleaf.core.wanted import Usage
+from everleaf.pki import certificates
 from everleaf.pki.judging import judge
-from support.forge import CLIENT, DAY, NOW, SERVER, der, key, rsa_key, usage
-from support.lineage import NAME, Link, authority, broken, chain, constraints, weakly_signed
+from support.forge import CLIENT, DAY, NOW, SERVER, der, key, pem_of, rsa_key, usage
+from support.lineage import (
+    NAME,
+    Link,
+    authority,
+    broken,
+    chain,
+    constraints,
+    openssl,
+    weakly_signed,
+)
 
 ANY = x509.ObjectIdentifier("2.5.29.37.0")
 UNKNOWN = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\5\0"), True)
@@ -72,7 +86,6 @@ HEALTHY: dict[str, Sequence[Link]] = {
         Link(key=ec.generate_private_key(ec.SECP521R1())),
         authority(1, key=ec.generate_private_key(ec.SECP384R1()), digest=hashes.SHA384()),
     ),
-    "Ed25519": (Link(key=ed25519.Ed25519PrivateKey.generate()), MIDDLE),
     "no intermediate": (Link(),),
     "three intermediates": (Link(), authority(3), authority(2), authority(1)),
     "path lengths that just suffice": (
@@ -119,18 +132,41 @@ def test_rsa_pss_is_healthy() -> None:
 @pytest.mark.parametrize(
     "made", [ed25519.Ed25519PrivateKey.generate, ed448.Ed448PrivateKey.generate]
 )
-def test_a_chain_of_edwards_curves_is_healthy(made: Any) -> None:
+def test_a_chain_of_edwards_curves_is_healthy_and_not_for_browsers(made: Any) -> None:
     top, above = authority(0, key=made(), digest=None), authority(1, key=made(), digest=None)
     sent, how = under(Link(key=made(), digest=None), above, top=top)
-    assert judged(sent, **how) == ()
+    found = judged(sent, **how)
+    assert {one.code for one in found} == {"key-not-for-browsers"}
+    assert not any(one.is_fault for one in found)
+    assert re.match(r"the leaf has an Ed(25519|448) key, which", found[0].what)
 
 
-def test_a_root_of_the_first_version_is_healthy() -> None:
-    """Its signature may be of any kind: nobody relies on it."""
+def test_a_root_may_be_signed_by_any_means() -> None:
+    """Nobody relies on it."""
     top = authority(0, key=rsa_key(2048))
     weak = weakly_signed(top.below(), rsa_key(2048), "sha1")
     sent = [Link().below(MIDDLE), MIDDLE.below(top)]
     assert judged(sent, stores=[Store(name="system", roots=(weak,))]) == ()
+
+
+def test_a_root_of_the_first_version_is_healthy(tmp_path: Path) -> None:
+    """It can have no basic constraints, which one of the third version must have."""
+    top, request = authority(0), tmp_path / "request.pem"
+    private = tmp_path / "key.pem"
+    private.touch(0o600)
+    private.write_bytes(pem_of(top.key))
+    new = x509.CertificateSigningRequestBuilder().subject_name(top.name)
+    request.write_bytes(new.sign(top.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    command = [openssl(), "x509", "-req", "-in", str(request), "-signkey", str(private)]
+    command += ["-days", "900", "-outform", "DER"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=20)
+    first = x509.load_der_x509_certificate(done.stdout)
+    assert first.version is x509.Version.v1
+    how: dict[str, Any] = {"now": first.not_valid_before_utc + DAY}
+    assert judged([LEAF, INTERMEDIATE], stores=[store(first)], **how) == ()
+    third = authority(0, ca=None).below()
+    found = only([LEAF, INTERMEDIATE], "issuer-is-no-authority", stores=[store(third)])
+    assert found.detail == {"subject": "CN=Top"}
 
 
 def test_a_self_signed_leaf_is_healthy_where_it_is_trusted_itself() -> None:
@@ -263,6 +299,15 @@ def test_a_weak_signature_of_leaf_or_intermediate(how: str, place: int) -> None:
     assert found.detail["signature"] == how
 
 
+def test_a_signature_of_an_unknown_kind_is_weak_and_not_called_broken() -> None:
+    above = authority(1, key=rsa_key(2048))
+    one = Link().below(above)
+    sha256 = bytes.fromhex("06092a864886f70d01010b")
+    unknown = der(one).replace(sha256, sha256[:-1] + b"\x7f")
+    found = only([unknown, above.below(TOP)], "weak-signature")
+    assert found.detail["signature"] == "1.2.840.113549.1.1.127"
+
+
 # -- the chain -------------------------------------------------------------------------------------
 
 
@@ -288,7 +333,11 @@ def test_an_intermediate_that_is_missing_further_up_is_told_beside_what_is_unrel
 def test_an_intermediate_of_another_lineage_is_told_by_itself() -> None:
     other = authority(1, key=key(99)).below(TOP)
     found = only([LEAF, other], "intermediate-of-another-lineage")
-    assert found.detail["issuer"] == "CN=Authority 1"
+    assert found.detail == {
+        "subject": "CN=leaf",
+        "issuer": "CN=Authority 1",
+        "wanted_key": (certificates.authority_key(LEAF) or b"").hex(),
+    }
 
 
 def test_beside_the_right_intermediate_one_of_another_lineage_is_unrelated() -> None:

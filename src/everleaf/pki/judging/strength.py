@@ -8,7 +8,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from everleaf.core.diagnosis import Finding
-from everleaf.core.symptoms.chain import UNCOMMON_KEY, WEAK_KEY, WEAK_SIGNATURE
+from everleaf.core.symptoms.chain import (
+    NOT_FOR_BROWSERS,
+    UNCOMMON_KEY,
+    WEAK_KEY,
+    WEAK_SIGNATURE,
+)
 from everleaf.pki.judging.links import is_self_signed, method
 from everleaf.pki.judging.words import called
 
@@ -51,7 +56,13 @@ def _key(one: x509.Certificate, which: str) -> Iterator[Finding]:
                 what=f"{which} has a key on the curve {name}, which browsers do not know",
                 detail={"subject": one.subject.rfc4514_string(), "key": described(one)},
             )
-    elif not isinstance(public, _EDWARDS):
+    elif isinstance(public, _EDWARDS):
+        yield Finding(
+            symptom=NOT_FOR_BROWSERS,
+            what=f"{which} has an {described(one)} key, which browsers do not take",
+            detail={"subject": one.subject.rfc4514_string(), "key": described(one)},
+        )
+    else:
         yield _weak_key(one, f"{which} has a key of a kind that TLS servers do not use")
 
 

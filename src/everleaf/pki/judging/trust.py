@@ -99,10 +99,14 @@ def _misleading(
     now: datetime,
     usage: Usage,
 ) -> Iterator[Finding]:
-    """Where the first way that offers itself is bad, and clients stay on it."""
+    """Where the first way that offers itself is bad, and clients stay on it.
+
+    One that only ends early does so at a signature that cannot be judged, which is told elsewhere.
+    """
     path = first_path(leaf, others, roots(good.store), now)
     first = _way(path, good.store, now, usage)
-    if first.is_good:
+    ends_early = path.anchor is None and good.path.sent[: len(path.sent)] == path.sent
+    if first.is_good or ends_early:
         return
     last = path.sent[-1]
     subject, issuer = last.subject.rfc4514_string(), last.issuer.rfc4514_string()
