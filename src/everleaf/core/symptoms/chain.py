@@ -205,6 +205,14 @@ PRIVATE_ROOT = Symptom(
     check="Nothing, where the authority is meant to be private",
     weight=Weight.NOTICE,
 )
+NOT_FOR_BROWSERS = Symptom(
+    code="key-not-for-browsers",
+    rank=97,
+    meaning="A key is Ed25519 or Ed448 (RFC 8410), which clients with OpenSSL take and browsers "
+    "do not.",
+    check="Have the certificate issued anew for a P-256 key, where browsers are to come",
+    weight=Weight.NOTICE,
+)
 
 ROWS: tuple[Symptom, ...] = (
     EXPIRED,
@@ -236,4 +244,5 @@ ROWS: tuple[Symptom, ...] = (
     SENT_TWICE,
     EXPIRED_CROSS_SIGNATURE,
     PRIVATE_ROOT,
+    NOT_FOR_BROWSERS,
 )
