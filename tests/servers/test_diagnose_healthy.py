@@ -76,10 +76,11 @@ def test_each_kind_of_key(farm: Farm, key: Any) -> None:
         healthy(farm)
 
 
-def test_ed25519(farm: Farm) -> None:
+@pytest.mark.symptom("key-not-for-browsers")
+def test_ed25519_is_a_notice(farm: Farm) -> None:
     live = farm.live(leaf(key=ed25519.Ed25519PrivateKey.generate()), MIDDLE, TOP)
     with Openssl(farm.folder / "openssl", farm.address, live):
-        healthy(farm)
+        healthy(farm, notices=["key-not-for-browsers", *HTTP])
 
 
 def test_rsa_and_ecdsa_on_one_server(farm: Farm) -> None:
