@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from everleaf.core.approach import StartTls
+from everleaf.core.approach import Approach, StartTls
 from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import Symptom, connection, names
 from everleaf.core.symptoms.table import ALL
@@ -18,20 +18,29 @@ _SILENT_ONES = {  # they say nothing until they are spoken to, and close when th
     5222: StartTls.XMPP,
 }
 _A_WHILE = 2.0
-_WITHOUT_A_WORD = frozenset({connection.CLOSED.code, connection.CONNECTION_RESET.code})
-_BEFORE_TLS = frozenset(
-    {
-        connection.STARTTLS_NOT_OFFERED.code,
-        connection.STARTTLS_REFUSED.code,
-        connection.STARTTLS_FAILED.code,
-        connection.SILENT.code,
-        connection.TIMED_OUT.code,
-        *_WITHOUT_A_WORD,
-    }
+_REFUSED = 40  # the alert handshake_failure
+
+
+def _codes(*symptoms: Symptom) -> frozenset[str]:
+    return frozenset(one.code for one in symptoms)
+
+
+_NO_CONNECTION = _codes(
+    connection.UNRESOLVED,
+    connection.VANTAGE_FAILED,
+    connection.NO_ROUTE,
+    connection.HOST_UNREACHABLE,
+    connection.TIMED_OUT,
+    connection.CONNECTION_REFUSED,
+    connection.CONNECTION_FAILED,
 )
-
-
-_NOT_TURNING = frozenset({connection.STARTTLS_NOT_OFFERED.code, connection.STARTTLS_REFUSED.code})
+_WITHOUT_A_WORD = _codes(connection.CLOSED, connection.CONNECTION_RESET)
+_NOT_TURNING = _codes(connection.STARTTLS_NOT_OFFERED, connection.STARTTLS_REFUSED)
+_BEFORE_TLS = (
+    _NOT_TURNING
+    | _WITHOUT_A_WORD
+    | _codes(connection.STARTTLS_FAILED, connection.SILENT, connection.TIMED_OUT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +70,26 @@ def finding(code: str, what: str) -> Finding:
     return Finding(symptom=_BY_CODE.get(code, connection.HANDSHAKE_FAILED), what=what)
 
 
+def _tried(lines: Lines, approach: Approach, symptom: Symptom, what: str) -> Explained | None:
+    """Another approach, which is kept to where it leads to a certificate."""
+    further = lines.shake(approach=approach, most=_A_WHILE)
+    if not further.chain:
+        return None
+    lines.approach = approach
+    return Explained(Finding(symptom=symptom, what=what), further)
+
+
 def _other_approach(lines: Lines, _port: int, failed: Shake) -> Explained | None:
     """Without the STARTTLS or the PROXY header that was asked for."""
-    approach = lines.approach
+    approach, found = lines.approach, None
     if approach.starttls and failed.code in _BEFORE_TLS:
-        bare = replace(approach, starttls=None)
-        further = lines.shake(approach=bare, most=_A_WHILE)
-        if further.chain:
-            lines.approach = bare
-            what = f"STARTTLS of {approach.starttls} was asked for, and it speaks TLS at once"
-            return Explained(Finding(symptom=connection.TLS_AT_ONCE, what=what), further)
-    if approach.proxy_protocol and failed.code not in _NO_CONNECTION:
-        bare = replace(approach, proxy_protocol=0)
-        further = lines.shake(approach=bare)
-        if further.chain:
-            lines.approach = bare
-            what = "it takes the PROXY header that was sent for a broken hello"
-            return Explained(
-                Finding(symptom=connection.PROXY_HEADER_UNEXPECTED, what=what), further
-            )
-    return None
-
-
-_NO_CONNECTION = frozenset(
-    one.code
-    for one in (
-        connection.UNRESOLVED,
-        connection.VANTAGE_FAILED,
-        connection.NO_ROUTE,
-        connection.HOST_UNREACHABLE,
-        connection.TIMED_OUT,
-        connection.CONNECTION_REFUSED,
-        connection.CONNECTION_FAILED,
-    )
-)
+        what = f"STARTTLS of {approach.starttls} was asked for, and it speaks TLS at once"
+        found = _tried(lines, replace(approach, starttls=None), connection.TLS_AT_ONCE, what)
+    if found is None and approach.proxy_protocol and failed.code not in _NO_CONNECTION:
+        what = "it takes the PROXY header that was sent for a broken hello"
+        symptom = connection.PROXY_HEADER_UNEXPECTED
+        found = _tried(lines, replace(approach, proxy_protocol=0), symptom, what)
+    return found
 
 
 def _other_protocol(lines: Lines, port: int, failed: Shake) -> Explained | None:
@@ -136,12 +131,11 @@ def _without_a_word(lines: Lines, port: int, failed: Shake) -> Explained | None:
     if failed.heard or failed.code not in _WITHOUT_A_WORD or lines.approach.starttls:
         return None
     if not lines.approach.proxy_protocol:
-        approach = replace(lines.approach, proxy_protocol=1)
-        further = lines.shake(approach=approach, most=_A_WHILE)
-        if further.chain:
-            lines.approach = approach
-            what = "it closes the connection unless a PROXY header comes before TLS"
-            return Explained(Finding(symptom=connection.PROXY_HEADER_EXPECTED, what=what), further)
+        what = "it closes the connection unless a PROXY header comes before TLS"
+        proxied = replace(lines.approach, proxy_protocol=1)
+        found = _tried(lines, proxied, connection.PROXY_HEADER_EXPECTED, what)
+        if found is not None:
+            return found
     for starttls in _likely(port):
         approach = replace(lines.approach, starttls=starttls)
         if lines.shake(approach=approach, most=_A_WHILE).chain:
@@ -159,27 +153,20 @@ def _likely(port: int) -> Iterator[StartTls]:
 
 def _parameters(lines: Lines, _port: int, failed: Shake) -> Explained | None:
     """Refused by an alert, before the server's certificate was seen."""
-    if failed.chain or failed.asked:
+    if failed.chain or failed.asked or failed.alert is None:
         return None
-    if failed.code == names.UNKNOWN_NAME.code:
-        return Explained(_unknown(lines))
-    if failed.alert is None:
-        return None
+    # Without a name it may be let in: then it is the name that is refused, or its virtual host.
+    also = ""
     if lines.server_name is not None and lines.shake(named=False).chain:
-        return Explained(_unknown(lines))
+        also = ", and sends a certificate where no name is sent"
+    if failed.code == names.UNKNOWN_NAME.code or (also and failed.alert == _REFUSED):
+        what = f"it refuses the server name {lines.server_name}{also}"
+        return Explained(Finding(symptom=names.UNKNOWN_NAME, what=what))
     if failed.code != connection.NO_COMMON_CIPHER.code:
-        return None
+        return Explained(finding(failed.code, f"{failed.words}{also}"))
     further = lines.shake(ciphers=WHATEVER)
-    symptom: Symptom = connection.NO_COMMON_CIPHER
+    what = "it refuses all ciphers, groups and signature algorithms that were offered"
     if further.chain:
         what = f"of all ciphers it takes only such as {further.cipher}, which no client offers"
-        return Explained(Finding(symptom=symptom, what=what), further)
-    what = "it refuses all ciphers, groups and signature algorithms that were offered"
-    return Explained(Finding(symptom=symptom, what=what))
-
-
-def _unknown(lines: Lines) -> Finding:
-    what = f"it refuses the server name {lines.server_name}"
-    if lines.shake(named=False).chain:
-        what += ", and sends a certificate where no name is sent"
-    return Finding(symptom=names.UNKNOWN_NAME, what=what)
+    found = Finding(symptom=connection.NO_COMMON_CIPHER, what=what)
+    return Explained(found, further if further.chain else None)
