@@ -135,7 +135,7 @@ class _Words:
             self._stream.close()
 
     def _read(self, stream: "BinaryIO") -> None:
-        for line in stream:
+        while line := stream.readline(_LAST):
             self._last = (self._last + line)[-_LAST:]
             if _STANDS in line and line.startswith(b"debug2: channel"):
                 self._stands = True
