@@ -340,6 +340,17 @@ def test_an_intermediate_of_another_lineage_is_told_by_itself() -> None:
     }
 
 
+@pytest.mark.parametrize("signer", [rsa_key(2048), key(98), ed25519.Ed25519PrivateKey.generate()])
+@pytest.mark.parametrize("other", [rsa_key(3072), key(99), ed448.Ed448PrivateKey.generate()])
+def test_a_lineage_of_another_kind_of_key_is_another_lineage(signer: Any, other: Any) -> None:
+    above = authority(1, key=signer)
+    digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    leaf = Link(digest=digest).below(above)
+    assert codes([leaf, above.below(TOP)])[:1] != ["intermediate-of-another-lineage"]
+    found = codes([leaf, replace(above, key=other).below(TOP)])
+    assert "intermediate-of-another-lineage" in found
+
+
 def test_beside_the_right_intermediate_one_of_another_lineage_is_unrelated() -> None:
     other = authority(1, key=key(99)).below(TOP)
     found = only([LEAF, INTERMEDIATE, other], "unrelated-certificates")
