@@ -7,6 +7,7 @@ import click
 
 from everleaf.cli import console, documents
 from everleaf.core.diagnosis import Diagnosis, Finding
+from everleaf.core.printable import printable
 
 _SHOWN = 3
 
@@ -50,13 +51,13 @@ def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:
     if chain:
         yield *seen, *_told(chain[0])
     else:
-        yield *seen, "-", "-", str(facts.get("words") or "-")
+        yield *seen, "-", "-", printable(str(facts.get("words") or "-"))
     if other:
         yield at, "-", "-", *_told(other[0])
 
 
 def _told(leaf: Mapping[str, Any]) -> tuple[str, str, str]:
-    return _named(leaf), leaf.get("issuer", "-"), leaf.get("not_after", "-")
+    return printable(_named(leaf)), printable(leaf.get("issuer", "-")), leaf.get("not_after", "-")
 
 
 def _named(leaf: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from everleaf.core.approach import DIRECT, Approach, Pair
+from everleaf.core.printable import printable
 from everleaf.core.symptoms import Symptom, Weight
 from everleaf.core.wanted import join_port
 
@@ -14,7 +15,8 @@ class Finding:
     """One thing that is wrong, or worth knowing.
 
     Attributes:
-        what: what is wrong and why, in this case's own particulars; a clause without a full stop.
+        what: what is wrong and why, in this case's own particulars; a clause without a full stop,
+            kept as it can be printed, since parts of it are a server's own words.
         where: the addresses at which it is so; empty: it is of no address.
         detail: particulars for programs; documented by the symptom's code.
     """
@@ -23,6 +25,9 @@ class Finding:
     what: str
     where: tuple[str, ...] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", printable(self.what))
 
     @property
     def code(self) -> str:

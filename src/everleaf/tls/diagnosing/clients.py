@@ -1,6 +1,7 @@
 """What becomes of a client's certificate: demanded, taken, refused, and why."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from everleaf.core.approach import Pair
@@ -43,6 +44,21 @@ def findings(
     return tuple(found)
 
 
+def named(said: Sequence[Finding], main: Shake) -> list[Finding]:
+    """The same; a refusal of the client's certificate in HTTP with the names that are accepted."""
+    authorities = main.authorities
+    return [
+        one
+        if one.symptom is not clients.CLIENT_REFUSED_IN_HTTP
+        else replace(
+            one,
+            what=f"{one.what}; the server {_accepted(authorities)}",
+            detail={**one.detail, "authorities": list(authorities)},
+        )
+        for one in said
+    ]
+
+
 def _not_asked(main: Shake) -> tuple[Finding, ...]:
     if not main.ended_well:
         return ()
@@ -80,7 +96,7 @@ def _heard(shake: Shake, channel: Channel) -> int | None:
 
 def _told(refused: tuple[str, str], main: Shake) -> Finding:
     code, words = refused
-    one = finding(code, words + _accepted(main.authorities))
+    one = finding(code, f"{words}, and {_accepted(main.authorities)}")
     return Finding(
         symptom=one.symptom, what=one.what, detail={"authorities": list(main.authorities)}
     )
@@ -89,10 +105,10 @@ def _told(refused: tuple[str, str], main: Shake) -> Finding:
 def _accepted(authorities: Sequence[str]) -> str:
     """Whom the server takes certificates from, for people."""
     if not authorities:
-        return ", and names no authority that it accepts"
+        return "names no authority that it accepts"
     more = len(authorities) - _SHOWN
     names = "; ".join(authorities[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-    return f", and accepts certificates from {names}"
+    return f"accepts certificates from {names}"
 
 
 def of_pair(pair: Pair, authorities: Sequence[str], now: datetime) -> Iterator[Finding]:
@@ -125,6 +141,6 @@ def of_pair(pair: Pair, authorities: Sequence[str], now: datetime) -> Iterator[F
     if authorities and not set(issuers) & set(authorities):
         what = (
             f"the client's certificate leads to {issuers[-1]!r}, which is none of the "
-            f"authorities that the server names{_accepted(authorities)}"
+            f"authorities that the server names, and {_accepted(authorities)}"
         )
         yield Finding(symptom=clients.CLIENT_UNTRUSTED, what=what)

@@ -119,7 +119,8 @@ class Examination:
         self._found += virtual.wrong_host(question.name, main, more.bare, judged)
         self._found += versions.findings(more.versions)
         said = self._said(main, judged) if main.ended_well else ()
-        self._found += [*said, *clients.findings(lines, main, said, self._now)]
+        self._found += clients.named(said, main)
+        self._found += clients.findings(lines, main, said, self._now)
         self._found += self._of_clocks(main, judged)
 
     def _said(self, main: Shake, judged: Sequence[Finding]) -> tuple[Finding, ...]:
