@@ -27,9 +27,8 @@ _PORTS = {
     StartTls.MYSQL: 3306,
 }
 _VIA_PORTS = {Way.SOCKS5: 1080, Way.HTTP: 3128, Way.SSH: 22}
-_PLACE = re.compile(
-    r"(?:https://)?(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?::([0-9]{1,5}))?/?"
-)
+_PLACE = re.compile(r"(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?::(\d+))?")
+_URL = re.compile(r"https://([^/?#]*)([/?#].*)?", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _LAST_PORT = 65535
 
@@ -40,7 +39,8 @@ def place_of(text: str, starttls: StartTls | None) -> tuple[str, int]:
     Raises:
         click.BadParameter: it is neither a name nor an address.
     """
-    found = _PLACE.fullmatch(text.strip())
+    url = _URL.fullmatch(text.strip())
+    found = _PLACE.fullmatch(url[1] if url else text.strip())
     port = int(found[2]) if found and found[2] else _PORTS[starttls]
     if not found or not 0 < port <= _LAST_PORT:
         raise click.BadParameter(f"{text!r} is not HOST or HOST:PORT", param_hint="HOST")

@@ -26,6 +26,7 @@ from support.shell import Everleaf
         ("WWW.Example.org.", None, ("www.example.org", 443)),
         ("https://www.example.org/", None, ("www.example.org", 443)),
         ("https://www.example.org:8443", None, ("www.example.org", 8443)),
+        ("https://www.example.org/a/page?of=it", None, ("www.example.org", 443)),
         ("bücher.example", None, ("xn--bcher-kva.example", 443)),
         ("localhost:8443", None, ("localhost", 8443)),
         ("my_host.internal", None, ("my_host.internal", 443)),
@@ -46,10 +47,13 @@ def test_a_place_as_people_write_it(
     assert place_of(text, starttls) == place
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a b", "host:", "host:0", "host:65536", "host:x", "http://h", "h/path", "*.x.org",
-             "-x.org", "1.2.3", "[::1", "x..y"],
+NO_PLACES = (
+    "", "a b", "host:", "host:0", "host:65536", "host:x", "http://h", "https://", "https:///x",
+    "h/path", "*.x.org", "-x.org", "1.2.3", "[::1", "x..y",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_PLACES)
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         place_of(text, None)

@@ -67,7 +67,7 @@ def findings(
             yield _wrong(against, now)
             return
     if server is not None and abs(server - now) > _APART:
-        what = f"the server's clock is {_span(server, now)} by ours"
+        what = f"by our clock, the server's is {_span(server, now)}"
         detail = {"skew": round((server - now).total_seconds())}
         yield Finding(symptom=CLOCKS_DIFFER, what=what, detail=detail)
 
