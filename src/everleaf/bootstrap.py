@@ -103,7 +103,7 @@ class Workshop:
         """The configured name servers, or the system's."""
         from everleaf.tls.resolver import DnsResolver
 
-        return DnsResolver(self._settings.resolver)
+        return DnsResolver(self._settings.resolver, self.clock)
 
     @cached_property
     def probe(self) -> ports.Probe:

@@ -583,7 +583,7 @@ class Terminators(Protocol):
 
 
 class Resolver(Protocol):
-    """Addresses of names, by the configured name servers."""
+    """Addresses of names, by the configured name servers, or by a program of the operator's."""
 
     def addresses(self, host: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
         """All A and AAAA records' addresses, sorted; an address is its own answer.
@@ -594,6 +594,15 @@ class Resolver(Protocol):
 
         Raises:
             EverleafError: the name does not exist, has no address, or no server answered.
+        """
+        ...
+
+    def printed(self, command: Sequence[str]) -> tuple[str, ...]:
+        """The addresses that a program prints, one a line; sorted, each once.
+
+        Raises:
+            EverleafError: it fails, takes too long, or prints something else, or nothing.
+            EndOfTimeError: the run was told to stop, or its deadline passed.
         """
         ...
 

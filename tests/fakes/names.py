@@ -14,6 +14,7 @@ class MemoryResolver:
 
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, tuple[CaaRecord, ...]] = field(default_factory=dict)
+    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what they print
 
     def addresses(self, host: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
         del servers
@@ -25,6 +26,13 @@ class MemoryResolver:
         if not found:
             what = f"the name {host} has no address"
             raise OperatorError(what, code="unresolved", remedy="Mend the DNS record")
+        return tuple(sorted(set(found)))
+
+    def printed(self, command: Sequence[str]) -> tuple[str, ...]:
+        found = self.programs.get(command[0])
+        if not found:
+            what = "the program that should print addresses prints no address"
+            raise OperatorError(what, code="unresolved", remedy="Mend the program")
         return tuple(sorted(set(found)))
 
     def caa(self, host: str) -> Caa:

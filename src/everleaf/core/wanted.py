@@ -92,8 +92,9 @@ class Endpoint:
     present: bool = False
 
     def __str__(self) -> str:
-        """Host and port as written in a URL."""
-        return join_port(self.host, self.port)
+        """Host and port as written in a URL, and how it is reached where that is special."""
+        place, way = join_port(self.host, self.port), str(self.approach)
+        return f"{place} ({way})" if way else place
 
 
 def join_port(host: str, port: int) -> str:

@@ -83,3 +83,14 @@ def matches(key_pem: bytes, leaf_der: bytes) -> bool:
         MachineError: the key cannot be read.
     """
     return public(key_pem) == public_bytes(load_der_x509_certificate(leaf_der).public_key())
+
+
+def kind_of(leaf_der: bytes) -> str:
+    """`ecdsa` or `rsa`, by a certificate's key; empty: another, or it cannot be read."""
+    try:
+        key = load_der_x509_certificate(leaf_der).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ecdsa"
+    return "rsa" if isinstance(key, rsa.RSAPublicKey) else ""

@@ -1,15 +1,16 @@
 """What one address of an endpoint serves, looked at until it is believed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
 from everleaf.core.standing import Observation, Sight
 from everleaf.core.wanted import Endpoint, join_port
-from everleaf.errors import EverleafError
+from everleaf.errors import EndOfTimeError, EverleafError
 from everleaf.ports import Ask, Resolver, Seen
 from everleaf.stages.contract import Tools
 
@@ -28,11 +29,21 @@ class Target:
 
 
 def targets(endpoint: Endpoint, resolver: Resolver) -> Sequence[Target]:
-    """The listed addresses, or all that the name resolves to."""
+    """The listed addresses, those that a program prints, or all that the name resolves to.
+
+    Raises:
+        EndOfTimeError: the run was told to stop, or its deadline passed.
+    """
     if endpoint.addresses:
         return [Target(endpoint, address) for address in endpoint.addresses]
     try:
-        return [Target(endpoint, address) for address in resolver.addresses(endpoint.host)]
+        if endpoint.command:
+            found = resolver.printed(endpoint.command)
+        else:
+            found = resolver.addresses(endpoint.host, endpoint.resolver)
+        return [Target(endpoint, address) for address in found]
+    except EndOfTimeError:
+        raise
     except EverleafError as error:
         return [Target(endpoint, "", str(error.fault))]
 
@@ -90,7 +101,31 @@ class Watch:
             present=present,
             client=endpoint.client,
         )
-        return self._tools.probe.look(ask, TIMEOUT)
+        seen = self._tools.probe.look(ask, TIMEOUT)
+        return seen if endpoint.present else self._of_our_kind(ask, seen)
+
+    def _of_our_kind(self, ask: Ask, seen: Seen) -> Seen:
+        """The same; where a certificate with another kind of key came, the one with ours.
+
+        A server that has both an RSA and an ECDSA certificate chooses by what the client takes.
+        """
+        if not seen.chain or sha256(seen.chain[0]).hexdigest() == self._live.chain_sha256[0]:
+            return seen
+        kind = self._kind
+        if not kind or _kind(seen.chain[0]) in ("", kind):
+            return seen
+        again = self._tools.probe.look(replace(ask, key_kind=kind), TIMEOUT)
+        return again if again.chain and _kind(again.chain[0]) == kind else seen
+
+    @cached_property
+    def _kind(self) -> str:
+        """Of the live version's key, by its certificate where the key is not ours."""
+        if self._live.key_type:
+            return self._live.key_type.partition("-")[0]
+        from everleaf.pki.certificates import split
+
+        leaf = self._tools.shelf.material(self._job.name, self._live.id).leaf
+        return _kind(split(leaf)[0])
 
     def _grace_left(self, endpoint: Endpoint) -> float:
         standing = self._job.standing
@@ -105,12 +140,14 @@ class Watch:
     def _judge(self, target: Target, seen: Seen) -> Observation:
         if not seen.chain:
             sight = Sight.UNKNOWN if seen.no_route else Sight.UNREACHABLE
-            return self._observation(target, sight, words=seen.words)
+            return self._observation(target, sight, words=seen.words, code=seen.code)
         if target.endpoint.present:
             serial = self._live.serial
             if seen.taken:
                 return self._observation(target, Sight.CONFIRMED, serial=serial)
-            return self._observation(target, Sight.REFUSED, serial=serial, words=seen.words)
+            return self._observation(
+                target, Sight.REFUSED, serial=serial, words=seen.words, code=seen.code
+            )
         sent = tuple(sha256(der).hexdigest() for der in seen.chain)
         should = self._live.chain_sha256
         if sent[0] != should[0]:
@@ -123,7 +160,7 @@ class Watch:
         return self._observation(target, Sight.CONFIRMED, serial=self._live.serial)
 
     def _observation(
-        self, target: Target, sight: Sight, *, serial: str = "", words: str = ""
+        self, target: Target, sight: Sight, *, serial: str = "", words: str = "", code: str = ""
     ) -> Observation:
         return Observation(
             endpoint=str(target.endpoint),
@@ -133,9 +170,17 @@ class Watch:
             version=self._live.id,
             serial=serial,
             words=words,
+            code=code,
             terminator=target.endpoint.terminator,
             optional=target.endpoint.optional,
         )
+
+
+def _kind(der: bytes) -> str:
+    """`ecdsa` or `rsa`, by its key; empty: another, or it cannot be read."""
+    from everleaf.pki.keys import kind_of
+
+    return kind_of(der)
 
 
 def _serial(der: bytes) -> str:

@@ -3,15 +3,35 @@
 import ssl
 import time
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
+from everleaf.core.approach import Pair
 from everleaf.tls.symptoms import words
 
 _CERTIFICATE_REQUEST = 13  # RFC 8446, section 4; RFC 5246, section 7.4
 _SILENCE = 1.0  # seconds after which a server that says nothing has refused nothing
 _HTTP = "http/1.1"
 _HTTPS = 443
+
+
+class PairError(OSError):
+    """A client's certificate or key cannot be read, or the two are no pair."""
+
+
+def armed(context: ssl.SSLContext, pair: Pair) -> ssl.SSLContext:
+    """The same context, ready to present a client's certificate.
+
+    Raises:
+        PairError: the pair cannot be read; a key with a passphrase is never asked for it.
+    """
+    try:
+        context.load_cert_chain(pair.certificate, pair.key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise PairError(
+            f"the client's certificate {pair.certificate} or its key {pair.key} cannot be read, "
+            "or they are no pair"
+        ) from error
+    return context
 
 
 class Client:
@@ -22,26 +42,19 @@ class Client:
     ALPN a request is made.
     """
 
-    def __init__(self, folder: str, host: str, end: float) -> None:
-        """Nothing is read yet.
+    def __init__(self, host: str, end: float) -> None:
+        """Nothing is looked at yet.
 
         Args:
-            folder: holds fullchain.pem and privkey.pem.
             host: for the request's Host header.
             end: of the look, on the monotonic clock.
         """
-        self._folder = Path(folder)
         self._host = host
         self._end = end
         self._asked = False
 
-    def context(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        """The same context, ready to present the certificate.
-
-        Raises:
-            OSError: the pair cannot be read.
-        """
-        context.load_cert_chain(self._folder / "fullchain.pem", self._folder / "privkey.pem")
+    def listening(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """The same context, which tells whether the server asks for a certificate."""
         context.set_alpn_protocols([_HTTP])
         context._msg_callback = self._hear  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to see it
         return context

@@ -1,18 +1,17 @@
 """One fresh look at a TLS server: the chain as sent, trusted by nobody."""
 
-import errno
-import ipaddress
-import socket
 import ssl
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from everleaf.core.approach import Pair
 from everleaf.ports import Ask, Seen
-from everleaf.tls.client import Client
-from everleaf.tls.symptoms import words
-
-_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+from everleaf.tls.client import Client, PairError, armed
+from everleaf.tls.line import opened
+from everleaf.tls.names import sent_name
+from everleaf.tls.symptoms import NO_ROUTE, told
 
 
 class TlsProbe:
@@ -25,33 +24,81 @@ class TlsProbe:
     def look(self, ask: Ask, timeout: float) -> Seen:
         """One fresh connection; `timeout` seconds for all of it."""
         end = time.monotonic() + timeout
-        present, address = ask.present, ask.address
-        name = None if _is_address(ask.server_name) else ask.server_name.rstrip(".")
         try:
-            client = Client(present, name or address, end) if present is not None else None
-            context = client.context(_new_context()) if client else self._context
-            with socket.create_connection((address, ask.port), timeout=timeout) as line:
-                line.settimeout(max(0.1, end - time.monotonic()))
-                with context.wrap_socket(
-                    line, server_hostname=name, do_handshake_on_connect=False
-                ) as channel:
-                    return self._shake(channel, client)
-        except OSError as error:
-            return Seen(words=words(error), no_route=error.errno in _NO_ROUTE)
+            if ask.approach.http3:
+                from everleaf.tls.quic import look
 
-    @staticmethod
-    def _shake(channel: ssl.SSLSocket, client: Client | None) -> Seen:
-        try:
-            channel.do_handshake()
+                return look(ask, end)
+            if ask.key_kind:
+                return _of_one_kind(ask, end)
+            return self._look(ask, end)
+        except PairError as error:
+            return Seen(words=str(error))
         except OSError as error:
-            # A server may ask for a client certificate, and refuse, after it has sent its own.
-            chain = _chain(channel)
-            return Seen(chain=chain, words=words(error) if client or not chain else "")
-        chain = _chain(channel)
-        if client is None:
-            return Seen(chain=chain, words="" if chain else "it sends no certificate")
-        refused = client.refusal(channel)
-        return Seen(chain=chain, words=refused, taken=not refused)
+            one = told(error)
+            return Seen(words=one.words, code=one.code, no_route=error.errno in NO_ROUTE)
+
+    def _look(self, ask: Ask, end: float) -> Seen:
+        name = sent_name(ask.server_name)
+        client = Client(name or ask.address, end) if ask.present is not None else None
+        context = self._context
+        if client is not None:
+            context = client.listening(_new_context())
+        if (pair := _presented(ask)) is not None:
+            context = armed(context if client else _new_context(), pair)
+        with (
+            opened(ask, end) as line,
+            context.wrap_socket(
+                line, server_hostname=name, do_handshake_on_connect=False
+            ) as channel,
+        ):
+            return _shaken(channel, client)
+
+
+def _presented(ask: Ask) -> Pair | None:
+    """The client's certificate, be it what is looked at or only needed for the look."""
+    if ask.present is None:
+        return ask.client
+    folder = Path(ask.present)
+    return Pair(certificate=folder / "fullchain.pem", key=folder / "privkey.pem")
+
+
+def _shaken(channel: ssl.SSLSocket, client: Client | None) -> Seen:
+    try:
+        channel.do_handshake()
+    except OSError as error:
+        # A server may ask for a client certificate, and refuse, after it has sent its own.
+        chain, one = _chain(channel), told(error)
+        if chain and client is None:
+            return Seen(chain=chain)
+        return Seen(chain=chain, words=one.words, code=one.code)
+    chain = _chain(channel)
+    if client is None:
+        return Seen(chain=chain, words="" if chain else "it sends no certificate")
+    refused = client.refusal(channel)
+    return Seen(chain=chain, words=refused, taken=not refused)
+
+
+def _of_one_kind(ask: Ask, end: float) -> Seen:
+    """Only certificates with one kind of key will do: the standard library cannot say so."""
+    from everleaf.tls.handshake import KINDS, ClientPairError, shake
+
+    kind = KINDS[ask.key_kind]
+    with opened(ask, end) as line:
+        try:
+            found = shake(
+                line,
+                server_name=sent_name(ask.server_name),
+                end=end,
+                ciphers=kind.ciphers,
+                sigalgs=kind.sigalgs,
+                client=_presented(ask),
+            )
+        except ClientPairError as error:
+            raise PairError(str(error)) from error
+    if found.chain:
+        return Seen(chain=found.chain)
+    return Seen(words=found.words or "it sends no certificate", code=found.code)
 
 
 def _new_context() -> ssl.SSLContext:
@@ -72,11 +119,3 @@ def _chain(channel: ssl.SSLSocket) -> tuple[bytes, ...]:
     private: Any = channel._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
     found = private.get_unverified_chain() if private is not None else None
     return tuple(ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in found or ())
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from everleaf.core.caa import Caa, CaaRecord
 from everleaf.errors import Actor, EverleafError, Fault
+from everleaf.ports import Clock
+from everleaf.system.clock import SystemClock
 from everleaf.system.dns import resolver_over
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ class DnsResolver:
 
     Args:
         servers: `address` or `address:port`, IPv6 in brackets; none: those of /etc/resolv.conf.
+        clock: by which a program that prints addresses is ended.
     """
 
-    def __init__(self, servers: Sequence[str] = ()) -> None:
+    def __init__(self, servers: Sequence[str] = (), clock: Clock | None = None) -> None:
         self._servers = tuple(servers)
+        self._clock = clock or SystemClock()
 
     @cached_property
     def _resolver(self) -> "Resolver":
@@ -56,6 +60,17 @@ class DnsResolver:
         if not addresses:
             raise _fault(f"the name {host} has no address", "")
         return addresses
+
+    def printed(self, command: Sequence[str]) -> tuple[str, ...]:
+        """The addresses that a program prints, one a line; sorted, each once.
+
+        Raises:
+            EverleafError: it fails, takes too long, or prints something else, or nothing.
+            EndOfTimeError: the run was told to stop, or its deadline passed.
+        """
+        from everleaf.tls.printing import printed
+
+        return printed(command, self._clock)
 
     def caa(self, host: str) -> Caa:
         """The CAA records that hold for a name, found by climbing (RFC 8659, section 3).
