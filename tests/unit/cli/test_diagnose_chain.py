@@ -185,7 +185,7 @@ def test_keys_of_all_kinds_and_forms_are_read(
 ) -> None:
     bundle(files.chain, leaf(key=private).below(MIDDLE), INTERMEDIATE)
     files.key.write_bytes(private.private_bytes(Encoding.PEM, form, NoEncryption()))
-    assert files.codes() == []
+    assert set(files.codes()) <= {"key-not-for-browsers"}
 
 
 def test_a_key_behind_parameters_or_beside_the_chain_is_found(files: Files) -> None:
