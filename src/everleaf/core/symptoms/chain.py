@@ -2,13 +2,6 @@
 
 from everleaf.core.symptoms import Symptom, Weight
 
-KEY_MISMATCH = Symptom(
-    code="key-mismatch",
-    rank=29,
-    meaning="The private key is not that of the certificate, so that no handshake can succeed, "
-    "and most servers refuse to start.",
-    check="Take certificate and key from the same version",
-)
 EXPIRED = Symptom(
     code="expired",
     rank=40,
@@ -26,6 +19,13 @@ NO_CERTIFICATE = Symptom(
     rank=48,
     meaning="Nothing was sent that could be read as a certificate.",
     check="Check the file that the server's configuration names",
+)
+KEY_MISMATCH = Symptom(
+    code="key-mismatch",
+    rank=49,
+    meaning="The private key is not that of the certificate, so that no handshake can succeed, "
+    "and most servers refuse to start.",
+    check="Take certificate and key from the same version",
 )
 UNREADABLE_CERTIFICATE = Symptom(
     code="unreadable-certificate",
@@ -215,10 +215,10 @@ NOT_FOR_BROWSERS = Symptom(
 )
 
 ROWS: tuple[Symptom, ...] = (
-    KEY_MISMATCH,
     EXPIRED,
     NOT_YET_VALID,
     NO_CERTIFICATE,
+    KEY_MISMATCH,
     UNREADABLE_CERTIFICATE,
     ANOTHER_LINEAGE,
     MISSING_INTERMEDIATE,
