@@ -27,7 +27,7 @@ class Screen:
         return [line.strip() for line in self.text.splitlines() if line.strip()]
 
 
-def watched(command: Sequence[str]) -> Screen:
+def watched(command: Sequence[str], columns: int = 200) -> Screen:
     """Run a command with a terminal for all of its streams."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen:
@@ -37,7 +37,7 @@ def watched(command: Sequence[str]) -> Screen:
                 stdin=terminal,
                 stdout=terminal,
                 stderr=terminal,
-                env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+                env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
                 start_new_session=True,
             )
         limit = Timer(_LIMIT, process.kill)

@@ -1,5 +1,6 @@
 """Diagnoses for people and for programs."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ _SHOWN = 3
 def show(diagnosis: Diagnosis) -> None:
     """For people: the sentence, what else was found, and what was seen at each address."""
     colour = "green" if diagnosis.is_healthy else "red"
-    click.echo(click.style(diagnosis.sentence, fg=colour, bold=True))
+    click.echo(click.style(_wrapped(diagnosis.sentence), fg=colour, bold=True))
     first = diagnosis.faults[:1]
     rest = [one for one in diagnosis.findings if one not in first]
     if rest:
@@ -39,7 +40,24 @@ def show_all(found: Sequence[Diagnosis]) -> None:
 def _show_finding(one: Finding, where: Sequence[str]) -> None:
     kind, colour = ("also", "red") if one.is_fault else ("note", "yellow")
     at = f" at {', '.join(where)}" if where else ""
-    click.echo(f"{click.style(kind, fg=colour)}: {one.code}{at}: {one.what}. {one.symptom.check}")
+    text = _wrapped(f"{kind}: {one.code}{at}: {one.what}. {one.symptom.check}")
+    click.echo(click.style(kind, fg=colour) + text.removeprefix(kind))
+
+
+def _wrapped(text: str) -> str:
+    """In lines between words where a terminal watches; else in one, for grep."""
+    if not sys.stdout.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        width=shutil.get_terminal_size().columns,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:

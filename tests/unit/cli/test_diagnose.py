@@ -1,5 +1,6 @@
 """`everleaf diagnose`: what its command line takes, and what is said to people and to programs."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from support.certs import Authority
 from support.loopback import free, written
 from support.settled import VERSION, settle
 from support.shell import Everleaf
+from support.terminal import watched
 
 
 @pytest.mark.parametrize(
@@ -216,3 +218,14 @@ def test_localhost_is_this_machine_whatever_dns_says(everleaf: Everleaf) -> None
     port = free("127.0.0.1")[1]
     said = everleaf("diagnose", f"localhost:{port}")
     assert said.out.startswith(f"localhost:{port}: connection refused")
+
+
+def test_a_terminal_gets_lines_that_break_between_words() -> None:
+    command = [sys.executable, "-m", "everleaf", "diagnose", f"www.example.org:{free()[1]}"]
+    screen = watched([*command, "--address", "127.0.0.1"], columns=60)
+    assert screen.status == 1
+    assert screen.drawn
+    sentence = [line for line in screen.lines if not line.startswith(("ADDRESS", "127.0.0.1"))]
+    assert len(sentence) > 1
+    assert all(len(line) <= 60 for line in sentence)
+    assert "connection refused: nothing listens there." in " ".join(sentence)
