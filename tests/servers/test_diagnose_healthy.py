@@ -391,9 +391,15 @@ MAKES = {
 
 @pytest.mark.parametrize("make", MAKES)
 def test_each_make(farm: Farm, make: str) -> None:
+    """And each is told from a healthy one, for another name or another root."""
     with MAKES[make](farm, farm.live(leaf(), MIDDLE, TOP)):
         facts = healthy(farm)
+        other = farm.look("--expect", "other.example.org").faults
+        farm.roots = trusted(farm.folder, authority(61).below())
+        strange = farm.look().faults
     assert len(facts["chain"]) == 2
+    assert other[-1] == "hostname-mismatch"
+    assert strange == ["untrusted-authority"]
 
 
 def test_rsa_and_ecdsa_on_go(farm: Farm) -> None:
