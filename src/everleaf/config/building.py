@@ -54,19 +54,23 @@ def span(
 
 
 def alert(table: schema.AlertTable, report: Report) -> AlertSettings:
-    """Who is told; the program by its absolute path, wherever a run is started."""
+    """Who is told, and when."""
     days = tuple(sorted(set(table.days), reverse=True))
     if not table.command:
         return AlertSettings(days=days)
-    program, *arguments = table.command
-    found = shutil.which(program)
-    key = ("alert", "command")
-    if "/" in program and not program.startswith("/"):
-        report.add(key, f"{shown(program)} is a relative path", "write it from / on")
+    return AlertSettings(command=program(table.command, ("alert", "command"), report), days=days)
+
+
+def program(command: list[str], key: Key, report: Report) -> tuple[str, ...]:
+    """A program by its absolute path, wherever a run is started, and its arguments."""
+    name, *arguments = command
+    found = shutil.which(name)
+    if "/" in name and not name.startswith("/"):
+        report.add(key, f"{shown(name)} is a relative path", "write it from / on")
     elif found is None:
         remedy = "name an executable file, by its path or as found on PATH"
-        report.add(key, f"{shown(program)} cannot be run", remedy)
-    return AlertSettings(command=(os.path.abspath(found or program), *arguments), days=days)  # noqa: PTH100 - links are kept
+        report.add(key, f"{shown(name)} cannot be run", remedy)
+    return (os.path.abspath(found or name), *arguments)  # noqa: PTH100 - links are kept
 
 
 def all_terminators(parsed: Parsed) -> dict[str, TerminatorSettings]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from everleaf.config import schema
 from everleaf.config.common import Names, Said, said
-from everleaf.config.endpoints import endpoints
+from everleaf.config.endpoints import Around, Of, endpoints
 from everleaf.config.faults import BadValueError, Key, meant, shown
 from everleaf.config.places import absolute, content
 from everleaf.config.report import Report
@@ -42,6 +42,7 @@ class Known:
     report: Report
     default_authority: str | None
     default_solver: str | None
+    around: Around
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,8 @@ def build(name: str, table: schema.CertificateTable, known: Known, report: Repor
             table,
             (*one.key, "endpoints"),
             report,
-            identifiers=identifiers,
-            terminators=terminators,
-            usages=usages,
+            known.around,
+            Of(identifiers=identifiers, terminators=terminators, usages=usages),
         ),
         copies=both.copies or (),
         group=both.group or "",

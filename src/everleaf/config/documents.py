@@ -23,6 +23,7 @@ _NAMED: dict[str, type[BaseModel] | None] = {
     "authorities": schema.AuthorityTable,
     "solvers": None,
     "terminators": schema.TerminatorTable,
+    "vantages": schema.VantageTable,
     "certificates": schema.CertificateTable,
 }
 

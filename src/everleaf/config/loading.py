@@ -11,6 +11,7 @@ from everleaf.config.building import DAY, MINUTE, SECOND
 from everleaf.config.certificates import Built, Known, build
 from everleaf.config.common import Names, said
 from everleaf.config.documents import Parsed, read
+from everleaf.config.endpoints import Around
 from everleaf.config.faults import ConfigError, ConfigFault
 from everleaf.config.including import included
 from everleaf.config.overlaps import refuse_overlaps
@@ -18,6 +19,7 @@ from everleaf.config.report import Report
 from everleaf.config.settings import Settings
 from everleaf.config.solver_schema import answers
 from everleaf.config.solvers import all_solvers
+from everleaf.config.vantages import all_vantages
 from everleaf.core.wanted import Wanted
 
 __all__ = ["ConfigError", "load"]
@@ -44,7 +46,8 @@ def load(path: Path) -> Settings:
     alert = building.alert(main.alert, report)
     authorities, solvers = all_authorities(main), all_solvers(main)
     terminators = building.all_terminators(main)
-    certificates = _certificates(main, others, _known(main, authorities), state_dir)
+    around = Around(vantages=all_vantages(main), clients=_live(main, others, state_dir))
+    certificates = _certificates(main, others, _known(main, authorities, around), state_dir)
     faults = tuple(sorted(fault for one in others for fault in one.report.faults))
     if report.faults:
         raise ConfigError((*sorted(report.faults), *faults))
@@ -94,7 +97,16 @@ def _times(table: schema.SettingsTable, report: Report) -> _Times:
     )
 
 
-def _known(main: Parsed, authorities: Mapping[str, object]) -> Known:
+def _live(main: Parsed, others: list[Parsed], state_dir: Path) -> dict[str, Path]:
+    """The folders of what is live of every certificate, by its name: a contract."""
+    return {
+        name: state_dir / "certificates" / name / "live"
+        for one in (main, *others)
+        for name in one.named["certificates"]
+    }
+
+
+def _known(main: Parsed, authorities: Mapping[str, object], around: Around) -> Known:
     tables = main.named["authorities"]
     staging = {table.staging for table in tables.values() if table is not None}
     first = [name for name in tables if name not in staging and not name.endswith("-staging")]
@@ -111,6 +123,7 @@ def _known(main: Parsed, authorities: Mapping[str, object]) -> Known:
         report=main.report,
         default_authority=own[0] if len(own) == 1 else None,
         default_solver=next(iter(solvers)) if len(solvers) == 1 else None,
+        around=around,
     )
 
 

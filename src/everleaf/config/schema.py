@@ -103,14 +103,51 @@ class TerminatorTable(Table):
     )
 
 
+class VantageTable(Table):
+    """One place from which endpoints are looked at, where that is not this machine."""
+
+    url: str = Field(
+        description='"socks5://HOST:PORT", "http://HOST:PORT" or "ssh://HOST", USER@ before a host.'
+    )
+    password: SecretTable | None = Field(
+        default=None, description="Where the password of the proxy's user stands."
+    )
+    identity: str | None = Field(default=None, description="For ssh: the file of its private key.")
+
+
 class EndpointTable(Table):
     """One place that must be seen serving the certificate."""
 
     host: str = Field(description="A DNS name or an address.")
-    port: Port = Field(default=443, description="A TCP port.")
+    port: Port = Field(default=443, description="A TCP port; of UDP with http3.")
     addresses: list[str] = Field(
         default_factory=list, description="Looked at instead of what the name resolves to."
     )
+    addresses_command: list[str] = Field(
+        default_factory=list,
+        description="Program and arguments; prints the addresses, one a line.",
+    )
+    resolver: list[str] = Field(
+        default_factory=list,
+        description="Name servers for this endpoint; those of [settings] where nothing is said.",
+    )
+    starttls: Literal["smtp", "imap", "pop3", "ftp", "ldap", "xmpp", "postgres", "mysql"] | None = (
+        Field(default=None, description="The protocol that turns to TLS on this port.")
+    )
+    proxy_protocol: Literal[1, 2] | None = Field(
+        default=None, description="A PROXY header of this version is sent first."
+    )
+    via: str | None = Field(
+        default=None, description="From where it is looked at: a vantage's name, or its URL."
+    )
+    http3: bool = Field(default=False, description="Looked at over QUIC, as HTTP/3 is.")
+    client: str | None = Field(
+        default=None, description="A certificate of this configuration, presented where demanded."
+    )
+    client_certificate: str | None = Field(
+        default=None, description="The same as a file, PEM, with its chain."
+    )
+    client_key: str | None = Field(default=None, description="The file of its private key, PEM.")
     terminator: str | None = Field(default=None, description="The terminator that serves it.")
     optional: bool = Field(default=False, description="Looked at and shown, but never failing.")
     present: bool | None = Field(
@@ -244,5 +281,6 @@ class Document(Table):
     authorities: dict[Name, AuthorityTable] = Field(default_factory=dict)
     solvers: dict[Name, SolverTable] = Field(default_factory=dict)
     terminators: dict[Name, TerminatorTable] = Field(default_factory=dict)
+    vantages: dict[Name, VantageTable] = Field(default_factory=dict)
     defaults: CertificateDefaults = Field(default_factory=CertificateDefaults)
     certificates: dict[Name, CertificateTable] = Field(default_factory=dict)

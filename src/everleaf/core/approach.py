@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 
 class StartTls(StrEnum):
@@ -26,13 +27,25 @@ class Way(StrEnum):
     SSH = "ssh"
 
 
+class Hidden(Protocol):
+    """Where a secret stands; it is read when it is used."""
+
+    def read(self) -> str:
+        """The secret.
+
+        Raises:
+            OperatorError: it is not there.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Via:
     """A vantage elsewhere.
 
     Attributes:
         user: for ssh, who logs in; for a proxy, whom it knows.
-        password: of a proxy.
+        password: of a proxy's user; `hidden`: where it stands, if not here.
         identity: for ssh, the file of its key; None: ssh's own choice.
     """
 
@@ -41,6 +54,7 @@ class Via:
     port: int
     user: str = ""
     password: str = field(default="", repr=False)
+    hidden: Hidden | None = None
     identity: Path | None = None
 
     def __str__(self) -> str:
