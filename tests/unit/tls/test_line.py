@@ -120,6 +120,21 @@ BAD: dict[str, tuple[StartTls, Steps, Symptom]] = {
     "LDAP without it": (StartTls.LDAP, (b"", result(2, b"what")), STARTTLS_NOT_OFFERED),
     "LDAP that cannot": (StartTls.LDAP, (b"", result(52, b"no key")), STARTTLS_REFUSED),
     "LDAP that disconnects": (StartTls.LDAP, (b"", result(52, b"", 0)), STARTTLS_REFUSED),
+    "LDAP with a long number": (
+        StartTls.LDAP,
+        (b"", b"0\x82\x01\x3a\x02\x82\x01\x2d" + b"x" * 301 + result(0)[5:]),
+        STARTTLS_REFUSED,
+    ),
+    "LDAP with a long result": (
+        StartTls.LDAP,
+        (
+            b"",
+            b"0\x82\x08\x0f\x02\x01\x01\x78\x82\x08\x08\x0a\x82\x08\x00"
+            + b"x" * 2048
+            + b"\x04\x00\x04\x00",
+        ),
+        STARTTLS_REFUSED,
+    ),
     "LDAP that disconnects by name": (StartTls.LDAP, (b"", GONE), STARTTLS_REFUSED),
     "LDAP that announces too much": (
         StartTls.LDAP,
@@ -138,6 +153,11 @@ BAD: dict[str, tuple[StartTls, Steps, Symptom]] = {
         STARTTLS_FAILED,
     ),
     "XMPP without it": (StartTls.XMPP, (b"", XMPP + FEATURES % b"<a/>"), STARTTLS_NOT_OFFERED),
+    "XMPP in a strange encoding": (
+        StartTls.XMPP,
+        (b"", XMPP.replace(b"?>", b" encoding='x'?>") + FEATURES % b""),
+        STARTTLS_NOT_OFFERED,
+    ),
     "XMPP of another namespace": (
         StartTls.XMPP,
         (b"", XMPP + FEATURES % b"<starttls xmlns='urn:x'/>"),

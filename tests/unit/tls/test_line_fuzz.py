@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everleaf.core.approach import StartTls
@@ -47,6 +47,7 @@ def test_the_unchanged_dialogue_comes_to_tls(starttls: StartTls) -> None:
 
 
 @EACH
+@settings(deadline=None)
 @given(words=st.binary(max_size=200))
 def test_noise_is_refused(starttls: StartTls, words: bytes) -> None:
     if starttls is StartTls.POSTGRES and words == b"S":
@@ -57,6 +58,7 @@ def test_noise_is_refused(starttls: StartTls, words: bytes) -> None:
 
 
 @EACH
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_dialogue_that_is_damaged_in_one_place_raises_nothing_else(
     starttls: StartTls, data: st.DataObject

@@ -32,7 +32,7 @@ class Ssh:
         self._notes = folder / "notes"
         program = folder / "ssh"
         note = f"open({str(self._notes)!r}, 'a').write(repr((os.getpid(), sys.argv)) + '\\n')"
-        body = "\n".join(["import os, signal, subprocess, sys, time", *lines[:1], note, *lines[1:]])
+        body = "\n".join(["import os, signal, subprocess, sys, time", note, *lines])
         script = folder / "ssh.py"
         script.write_text(body, "utf-8")
         command = shlex.join([sys.executable, "-I", str(script)])
@@ -121,20 +121,20 @@ def _runs(pid: int) -> bool:
 
 
 def test_one_that_says_nothing_is_given_up_in_time(path: Path) -> None:
-    ssh = Ssh(path, "", STAY)
+    ssh = Ssh(path, STAY)
     assert failure(3.0).code == TIMED_OUT.code
     assert ssh.is_over()
 
 
 def test_words_without_end_are_not_kept(path: Path) -> None:
-    Ssh(path, "", "sys.stderr.write('x' * (1 << 22)); sys.exit(255)")
+    Ssh(path, "sys.stderr.write('x' * (1 << 22)); sys.exit(255)")
     error = failure()
     assert error.code == VANTAGE_FAILED.code
     assert len(str(error)) < 300
 
 
 def test_one_that_goes_without_a_word_has_no_reason(path: Path) -> None:
-    Ssh(path, "", "sys.exit(255)")
+    Ssh(path, "sys.exit(255)")
     assert "no reason" in str(failure())
 
 
@@ -142,5 +142,5 @@ def test_its_last_words_are_those_that_are_told(path: Path) -> None:
     words = (
         "debug1: x\\r\\nbanner\\r\\njoe@far: Permission denied.\\r\\nstdio forwarding failed\\r\\n"
     )
-    Ssh(path, "", f"sys.stderr.write('{words}'); sys.exit(255)")
+    Ssh(path, f"sys.stderr.write('{words}'); sys.exit(255)")
     assert str(failure()) == f"{VIA} cannot be used: 'joe@far: Permission denied.'"

@@ -8,9 +8,9 @@ from everleaf.tls.line.talk import Talk, shown
 _SEQUENCE, _INTEGER, _ENUMERATED = 0x30, 0x02, 0x0A
 _REQUEST, _NAME, _RESPONSE = 0x77, 0x80, 0x78  # extended: [APPLICATION 23], [0], [APPLICATION 24]
 _START_TLS = b"1.3.6.1.4.1.1466.20037"
-_OURS = encoded(_INTEGER, b"\x01")
+_OURS = Element(_INTEGER, b"\x01")
 _LONG = 0x80
-_SUCCESS, _PROTOCOL_ERROR, _PARTS = 0, 2, 3
+_SUCCESS, _PROTOCOL_ERROR, _PARTS, _MOST = 0, 2, 3, 4
 
 
 def speak(talk: Talk, _server_name: str) -> None:
@@ -19,9 +19,8 @@ def speak(talk: Talk, _server_name: str) -> None:
     Raises:
         LineError: it does not come to that.
     """
-    talk.say(
-        encoded(_SEQUENCE, _OURS + encoded(_REQUEST, encoded(_NAME, _START_TLS))),
-    )
+    request = encoded(_REQUEST, encoded(_NAME, _START_TLS))
+    talk.say(encoded(_SEQUENCE, encoded(_OURS.tag, _OURS.content) + request))
     message = _message(talk)
     try:
         number, response = elements(message)[:2]
@@ -34,9 +33,9 @@ def speak(talk: Talk, _server_name: str) -> None:
 
 
 def _judge(number: Element, result: list[Element]) -> None:
-    code = int.from_bytes(result[0].content, "big")
+    code = int.from_bytes(result[0].content[:_MOST], "big")
     words = f"result {code}, {shown(result[2].content)}"
-    if encoded(number.tag, number.content) != _OURS:
+    if number != _OURS:
         raise LineError(f"the server disconnects: {words}", STARTTLS_REFUSED)
     if code == _PROTOCOL_ERROR:
         raise LineError(f"the server does not know StartTLS: {words}", STARTTLS_NOT_OFFERED)

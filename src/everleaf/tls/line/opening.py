@@ -21,8 +21,6 @@ from everleaf.ports import Ask
 from everleaf.tls.line.errors import LineError
 from everleaf.tls.line.header import header
 from everleaf.tls.line.hello import answers_in_tls
-from everleaf.tls.line.proxies import through_proxy
-from everleaf.tls.line.ssh import through_ssh
 from everleaf.tls.line.starttls import turned
 from everleaf.tls.line.talk import Deadline
 from everleaf.tls.line.tcp import connected
@@ -66,7 +64,11 @@ def _reached(ask: Ask, deadline: Deadline) -> AbstractContextManager[socket.sock
     if via is None:
         return connected(ask.address, ask.port, deadline)
     if via.way is Way.SSH:
+        from everleaf.tls.line.ssh import through_ssh
+
         return through_ssh(via, ask.address, ask.port, deadline)
+    from everleaf.tls.line.proxies import through_proxy
+
     return through_proxy(via, ask.address, ask.port, deadline)
 
 

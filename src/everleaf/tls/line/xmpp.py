@@ -1,8 +1,5 @@
 """STARTTLS of XMPP, client to server: RFC 6120, section 5."""
 
-from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
-
 from everleaf.core.symptoms import Symptom
 from everleaf.core.symptoms.connection import (
     STARTTLS_FAILED,
@@ -28,7 +25,9 @@ def speak(talk: Talk, server_name: str) -> None:
     Raises:
         LineError: it does not come to that.
     """
-    talk.say(_OPEN.format(quoteattr(server_name)).encode())
+    from xml.sax.saxutils import quoteattr
+
+    talk.say(_OPEN.format(quoteattr(server_name.rstrip("."))).encode())
     stream = _Stream(talk)
     features = stream.stanza()
     if features[0] != _FEATURES:
@@ -50,11 +49,13 @@ class _Stream:
     """What the server sends, read up to a `>` at a time: nothing that follows is taken."""
 
     def __init__(self, talk: Talk) -> None:
+        from xml.parsers.expat import ParserCreate
+
         self._talk = talk
         self._depth = 0
         self._names: list[str] = []
         self._whole = False
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = ParserCreate("UTF-8", " ")  # RFC 6120, section 11.6
         self._parser.StartElementHandler = self._begin
         self._parser.EndElementHandler = self._end
         self._parser.StartDoctypeDeclHandler = self._no_doctype
@@ -64,12 +65,14 @@ class _Stream:
 
     def stanza(self) -> list[str]:
         """The next element of the stream, and those in it: namespace and name of each."""
+        from xml.parsers.expat import ExpatError
+
         self._names, self._whole = [], False
         while not self._whole:
             part = self._talk.through(b">")
             try:
                 self._parser.Parse(part)
-            except expat.ExpatError as error:
+            except ExpatError as error:
                 raise self._talk.other("XMPP", part) from error
         return self._names
 
