@@ -12,6 +12,7 @@ from everleaf.core.symptoms.connection import (
     TIMED_OUT,
     VANTAGE_FAILED,
 )
+from everleaf.errors import OperatorError
 from everleaf.tls.line.errors import LineError
 from everleaf.tls.line.talk import LONGEST, Deadline, shown
 from everleaf.tls.line.tcp import connected
@@ -45,12 +46,13 @@ def through_proxy(via: Via, host: str, port: int, deadline: Deadline) -> socket.
 
     kind = ProxyType.SOCKS5 if via.way is Way.SOCKS5 else ProxyType.HTTP
     first = _First(via, deadline)
+    password = _password(via) if via.user else None
     proxy = Proxy(
         kind,
         via.host,
         via.port,
         username=via.user or None,
-        password=via.password if via.user else None,
+        password=password,
         rdns=True,
         forward=cast("Proxy", first),
     )
@@ -70,6 +72,16 @@ def through_proxy(via: Via, host: str, port: int, deadline: Deadline) -> socket.
         words = f"the proxy {via} cannot be asked: its user or password is of no use there"
         raise LineError(words, VANTAGE_FAILED) from None
     return socket.socket(fileno=line.detach())
+
+
+def _password(via: Via) -> str:
+    if via.hidden is None:
+        return via.password
+    try:
+        return via.hidden.read()
+    except OperatorError as error:
+        words = f"the proxy {via} cannot be asked: {error.fault.what} ({error.fault.where})"
+        raise LineError(words, VANTAGE_FAILED) from None
 
 
 def _refused(via: Via, code: int | None, words: str) -> LineError:
