@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from everleaf.cli import status
+from everleaf.cli.diagnosed import show_all
 from support.lineage import NAME, chain
 from support.loopback import free
 from support.stubs import Act, alert, answers, conversation, greets, is_silent, stub
@@ -167,6 +168,11 @@ def test_a_host_in_each_form(farm: Farm, place: str) -> None:
         found, out, _ = said(host, "--address", at, "--ca-file", farm.roots)
     assert found == 0
     assert out.startswith(f"{NAME}:{port} is healthy\n")
+
+
+def test_a_machine_without_any_server_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    show_all(())
+    assert capsys.readouterr().out == "no nginx, haproxy or Apache is seen to run here\n"
 
 
 # -- files -----------------------------------------------------------------------------------------

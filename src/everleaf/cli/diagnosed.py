@@ -31,6 +31,8 @@ def show(diagnosis: Diagnosis) -> None:
 
 def show_all(found: Sequence[Diagnosis]) -> None:
     """Several for people, one below the other."""
+    if not found:
+        click.echo("no nginx, haproxy or Apache is seen to run here")
     for place, one in enumerate(found):
         if place:
             click.echo()
