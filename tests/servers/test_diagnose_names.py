@@ -21,6 +21,7 @@ from support.talkers import response, talking
 from support.tls_farm import (
     START,
     Diagnosed,
+    Go,
     Openssl,
     authority,
     diagnosed,
@@ -196,6 +197,21 @@ def test_a_fault_of_one_of_two_certificates_is_said_of_that_one(stage: Stage) ->
     with stage.nginx_with_both(rsa, ecdsa):
         found = stage.look()
     assert found.faults == ["expired"]
+    assert "of its RSA certificate, " in found.document["sentence"]
+
+
+def test_go_s_server_falls_back_to_its_default_where_the_host_has_no_rsa_key(stage: Stage) -> None:
+    lives = stage.live("default", leaf(OTHER, key=rsa_key(2048))), stage.live("www", leaf())
+    with Go(stage.folder / "go", stage.at, *lives):
+        assert stage.look().faults == []
+
+
+@pytest.mark.symptom("hostname-mismatch")
+def test_the_wrong_rsa_certificate_of_the_host_itself_is_a_fault(stage: Stage) -> None:
+    lives = stage.live("rsa", leaf(OTHER, key=rsa_key(2048))), stage.live("ecdsa", leaf())
+    with stage.nginx_with_both(*lives):
+        found = stage.look()
+    assert found.faults == ["hostname-mismatch"]
     assert "of its RSA certificate, " in found.document["sentence"]
 
 

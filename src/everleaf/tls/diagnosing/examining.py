@@ -49,7 +49,7 @@ class Examination:
         shakes: list[Shake] = []
         if main.chain:
             more = beside(self._lines, main, brief=self._question.brief)
-            shakes = [main, more.other] if more.other else [main]
+            shakes = virtual.of_the_host(self._lines, self._question.name, main, more)
             judged = self._certificates(shakes)
             self._found += expected.findings([one.chain for one in shakes], self._question.expected)
             self._further(main, more, judged)

@@ -77,10 +77,10 @@ class Lines:
             one = told(error)
             return Shake(code=one.code, words=one.words)
 
-    def shake_of_kind(self, kind: str) -> Shake:
+    def shake_of_kind(self, kind: str, *, named: bool = True) -> Shake:
         """One handshake where only a certificate with a key of this kind will do."""
         only = KINDS[kind.lower()]
-        return self.shake(ciphers=only.ciphers, sigalgs=only.sigalgs)
+        return self.shake(named=named, ciphers=only.ciphers, sigalgs=only.sigalgs)
 
     @contextmanager
     def channel(self, *, http: bool = True) -> Iterator[tuple[Shake, Channel]]:
