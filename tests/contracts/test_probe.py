@@ -5,11 +5,19 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
+from everleaf.core import approach as core
+from everleaf.core.approach import Approach, StartTls, Via, Way
 from everleaf.ports import Ask, Probe, Seen
 from everleaf.tls.probe import TlsProbe
 from fakes.edges import Edges
@@ -263,3 +271,75 @@ def test_no_way_from_here_is_told_apart_from_nobody_there() -> None:
     seen = TlsProbe().look(ask(("2001:db8::1", 443)), 0.5)
     assert seen.chain == ()
     assert seen.no_route or seen.words == "no answer in time"
+
+
+# -- ways there, and what is presented ------------------------------------------------------------
+
+
+def pair_of(folder: Path, pair: Pair) -> core.Pair:
+    live = Live(folder)
+    live.switch(pair)
+    return core.Pair(certificate=live.path / "fullchain.pem", key=live.path / "privkey.pem")
+
+
+def client_of(folder: Path, pair: Pair, trusts: bytes, client: core.Pair | None) -> list[object]:
+    """What a server that demands a client's certificate gets, and what is seen of its own."""
+    context = context_of(folder / "server", pair)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=trusts.decode("ascii"))
+    came: list[object] = []
+
+    def answer(line: socket.socket) -> None:
+        try:
+            with context.wrap_socket(line, server_side=True) as channel:
+                came.append(channel.getpeercert(binary_form=True))
+        except ssl.SSLError:
+            came.append(None)
+
+    with listening(answer) as address:
+        seen = TlsProbe().look(replace(ask(address), client=client), 10)
+    return [*came, seen.chain, seen.words]
+
+
+def test_a_client_certificate_is_presented_where_the_server_demands_one(tmp_path: Path) -> None:
+    ca = Authority("Clients")
+    own = ca.issue("client.test", client=True)
+    client = pair_of(tmp_path / "client", own)
+    right = client_of(tmp_path / "1", PAIR, ca.root_pem(), client)
+    assert right == [own.chain[0], tuple(PAIR.chain), ""]
+    assert client_of(tmp_path / "2", PAIR, ca.root_pem(), None) == [None, tuple(PAIR.chain), ""]
+
+
+@pytest.mark.parametrize("kind", ["", "ecdsa"])
+def test_a_client_certificate_that_cannot_be_read_is_told_so(tmp_path: Path, kind: str) -> None:
+    missing = core.Pair(certificate=tmp_path / "none.pem", key=tmp_path / "none.key")
+    with listening(handshake(context_of(tmp_path, PAIR))) as address:
+        seen = TlsProbe().look(replace(ask(address), client=missing, key_kind=kind), 10)
+    assert seen.chain == ()
+    assert "none.pem" in seen.words
+    assert "cannot be read" in seen.words
+
+
+def test_nobody_is_asked_for_the_passphrase_of_a_key(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path / "client", Authority("Clients").issue("client.test", client=True))
+    key = load_pem_private_key(pair.key.read_bytes(), None)
+    locked = BestAvailableEncryption(b"secret")
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    with listening(handshake(context_of(tmp_path, PAIR))) as address:
+        for kind in ("", "ecdsa"):
+            seen = TlsProbe().look(replace(ask(address), client=pair, key_kind=kind), 10)
+            assert "no pair" in seen.words
+
+
+def test_a_failure_before_tls_keeps_its_code() -> None:
+    approach = Approach(starttls=StartTls.SMTP)
+    with listening(lambda line: line.sendall(b"220 a.test\r\n250-a.test\r\n250 HELP\r\n")) as at:
+        seen = TlsProbe().look(replace(ask(at), approach=approach), 10)
+    assert (seen.chain, seen.code) == ((), "starttls-not-offered")
+
+
+def test_a_vantage_without_a_way_is_not_our_own_lack_of_one() -> None:
+    host, port = free()
+    via = Via(way=Way.SOCKS5, host=host, port=port)
+    seen = TlsProbe().look(replace(ask(("2001:db8::1", 443)), approach=Approach(via=via)), 10)
+    assert (seen.code, seen.no_route) == ("vantage-failed", False)

@@ -13,8 +13,10 @@ import dns.rrset
 import pytest
 
 from everleaf.core.caa import CaaRecord
-from everleaf.errors import EverleafError
+from everleaf.errors import EndOfTimeError, EverleafError
 from everleaf.ports import Resolver
+from everleaf.system.clock import SystemClock
+from everleaf.tls.printing import printed
 from everleaf.tls.resolver import DnsResolver
 from fakes.names import MemoryResolver
 from support.loopback import free, written
@@ -98,7 +100,7 @@ def memory() -> Iterator[Resolver]:
         )
         for name, texts in CAA.items()
     }
-    yield MemoryResolver(RECORDS, policies)
+    yield MemoryResolver(RECORDS, policies, {"printf": RECORDS["both.a.test"]})
 
 
 @pytest.fixture(params=[real, memory])
@@ -116,6 +118,11 @@ def test_all_addresses_of_both_kinds_are_found_sorted(resolver: Resolver, name: 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
 def test_an_address_is_its_own_answer(resolver: Resolver, address: str) -> None:
     assert resolver.addresses(address) == (address,)
+
+
+def test_addresses_that_a_program_prints_are_sorted_and_each_once(resolver: Resolver) -> None:
+    text = "\\n ".join((*RECORDS["both.a.test"], "2001:db8:0::1"))
+    assert resolver.printed(["printf", text]) == tuple(sorted(RECORDS["both.a.test"]))
 
 
 @pytest.mark.parametrize("name", ["nowhere.a.test", "empty.a.test"])
@@ -163,3 +170,45 @@ def test_a_name_server_that_fails_is_told_apart_from_a_missing_name() -> None:
 def test_the_second_server_is_asked_where_the_first_is_down() -> None:
     with name_server() as (_, address):
         assert DnsResolver([written(free()), address]).addresses("four.a.test") == ("192.0.2.9",)
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("exit 3", "failed with status 3"),
+        ("true", "prints no address"),
+        ("echo 192.0.2.1; echo www.a.test", "prints 'www.a.test', which is no address"),
+        ("echo 192.0.2.1; echo careful >&2", "prints 'careful'"),
+        ("yes 192.0.2.1 | head -n 2000", "prints more than"),
+        ("/no/such/program", "failed with status 127"),
+    ],
+)
+def test_a_program_that_prints_no_addresses_is_a_fault(script: str, what: str) -> None:
+    with pytest.raises(EverleafError, match=what) as caught:
+        DnsResolver().printed(["sh", "-c", script])
+    assert caught.value.fault.code == "unresolved"
+    assert caught.value.fault.remedy
+
+
+def test_a_program_that_is_not_there_is_a_fault() -> None:
+    with pytest.raises(EverleafError, match="cannot be executed"):
+        DnsResolver().printed(["/no/such/program"])
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started() -> None:
+    clock = SystemClock()
+    with pytest.raises(EverleafError, match="was ended after"):
+        printed(["sh", "-c", "sleep 60 & sleep 60"], clock, limit=0.2)
+
+
+def test_a_program_is_ended_with_the_run() -> None:
+    clock = SystemClock()
+    clock.stop()
+    with pytest.raises(EndOfTimeError):
+        DnsResolver(clock=clock).printed(["sleep", "60"])
+
+
+def test_a_program_knows_little_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "192.0.2.66")
+    with pytest.raises(EverleafError, match="prints no address"):
+        DnsResolver().printed(["sh", "-c", 'echo "$SECRET"'])

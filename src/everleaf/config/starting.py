@@ -39,5 +39,6 @@ terminators = ["nginx"]
 [certificates.www]
 names = ["www.example.org", "example.org"]
 # endpoints = ["www.example.org:443"]   # where it must be seen; every name on 443 by default
+# endpoints = [{ host = "mail.example.org", port = 25, starttls = "smtp" }]
 # copies = [{ path = "/etc/haproxy/certs/www.pem", kind = "combined" }]
 """

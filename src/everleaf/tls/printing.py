@@ -15,8 +15,13 @@ _SHOWN = 80
 _LINES = 5
 
 
-def printed(command: Sequence[str], clock: Clock) -> tuple[str, ...]:
+def printed(command: Sequence[str], clock: Clock, limit: float = LIMIT) -> tuple[str, ...]:
     """The addresses, sorted, each once. What the program prints as errors counts as well.
+
+    Args:
+        command: program and arguments.
+        clock: of the run.
+        limit: in seconds; then the program is ended.
 
     Raises:
         EverleafError: it fails, takes too long, or prints something else, or nothing.
@@ -25,13 +30,13 @@ def printed(command: Sequence[str], clock: Clock) -> tuple[str, ...]:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     environment = {"PATH": os.defpath, **environment, "LANG": "C.UTF-8"}
     try:
-        ended = process.run(command, environment=environment, limit=LIMIT, clock=clock)
+        ended = process.run(command, environment=environment, limit=limit, clock=clock)
     except OSError as error:
         why = f"cannot be executed: {error.strerror or error}"
         raise _fault(command, why) from error
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     if ended.status is None:
-        raise _fault(command, f"was ended after {LIMIT:g} s", lines)
+        raise _fault(command, f"was ended after {limit:g} s", lines)
     if ended.status != 0:
         raise _fault(command, f"failed with status {ended.status}", lines)
     if len(ended.output.encode()) > _MOST:

@@ -1,10 +1,12 @@
 """One fresh look at a server over QUIC, as HTTP/3 begins it: RFC 9001, RFC 9114."""
 
+import logging
 import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
 
+from everleaf.core.symptoms import connection, names
 from everleaf.ports import Ask, Seen
 from everleaf.tls.client import PairError
 from everleaf.tls.names import sent_name
@@ -24,6 +26,8 @@ _LARGEST = 65536
 _NO_ERROR = 0x100  # H3_NO_ERROR: RFC 9114, section 8.1
 _ALERTS = range(0x100, 0x200)  # CRYPTO_ERROR with a TLS alert: RFC 9001, section 4.8
 _LEAST = 0.001
+# Before a server has shown its certificate, no alert is about that of a client.
+_OF_THE_SERVER = frozenset(one.code for one in (*connection.ROWS, *names.ROWS))
 
 
 def look(ask: Ask, end: float) -> Seen:
@@ -71,6 +75,7 @@ def _look(ask: Ask, end: float) -> Seen:
 def _connection(ask: Ask) -> "QuicConnection":
     from aioquic.quic.configuration import QuicConfiguration
 
+    logging.getLogger("quic").setLevel(logging.CRITICAL)  # what matters of it is in the answer
     configuration = QuicConfiguration(
         alpn_protocols=[_ALPN],
         is_client=True,
@@ -145,7 +150,7 @@ def _shaken(
 
 def _refused(event: "ConnectionTerminated") -> Seen:
     alert = BY_ALERT.get(event.error_code & 0xFF) if event.error_code in _ALERTS else None
-    if alert is not None:
+    if alert is not None and alert.code in _OF_THE_SERVER:
         return Seen(words=f"over QUIC: {alert.words}", code=alert.code)
     reason = event.reason_phrase or f"error {event.error_code:#x}"
     return Seen(words=f"over QUIC: the connection ended: {reason}")

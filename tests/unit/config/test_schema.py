@@ -62,12 +62,25 @@ settings = { one = 1, two = "2", three = true }
 [terminators.edge]
 hook = "haproxy"
 settings = { pid_file = "/run/x.pid", wait = 3 }
+[vantages.far]
+url = "ssh://me@far.example.org"
+identity = "/etc/key"
+[vantages.out]
+url = "socks5://me@proxy.example.org:1080"
+password = { credential = "proxy" }
 [defaults]
 solver = ["dns", "own"]
 [certificates."a.b-c_d"]
 csr = "a.csr"
 authority = "ca"
-endpoints = ["a.example.org:8443", { host = "::1", optional = true }]
+endpoints = [
+  "a.example.org:8443",
+  { host = "::1", optional = true },
+  { host = "a.example.org", port = 25, starttls = "smtp", proxy_protocol = 2, via = "far" },
+  { host = "a.example.org", http3 = true, client = "a.b-c_d", resolver = ["9.9.9.9"] },
+  { host = "a.example.org", client_certificate = "c.pem", client_key = "k.pem" },
+  { host = "a.example.org", addresses_command = ["/bin/list", "edges"] },
+]
 copies = [{ path = "/srv/a.pem", kind = "combined", mode = "0640" }]
 """
 
@@ -111,6 +124,21 @@ def test_a_document_of_a_wrong_form_is_refused(name: str) -> None:
 def test_a_secret_stands_in_exactly_one_place() -> None:
     assert not is_right(FULL.replace('{ env = "HMAC" }', "{ }"))
     assert not is_right(FULL.replace('{ env = "HMAC" }', '{ env = "HMAC", file = "/x" }'))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"smtp"', '"gopher"'),
+        ("proxy_protocol = 2", "proxy_protocol = 3"),
+        ("http3 = true", 'http3 = "yes"'),
+        ('["/bin/list", "edges"]', '"/bin/list"'),
+        ('url = "ssh://me@far.example.org"', ""),
+    ],
+)
+def test_an_endpoint_of_a_wrong_form_is_refused(right: str, wrong: str) -> None:
+    assert right in FULL
+    assert not is_right(FULL.replace(right, wrong))
 
 
 def test_an_included_file_holds_certificates_and_nothing_else() -> None:
