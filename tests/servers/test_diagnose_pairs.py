@@ -1,6 +1,10 @@
 """Two faults at once are both named, the one that explains or hides the other first."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -267,3 +271,84 @@ def test_not_reloaded_and_without_the_intermediate(farm: Farm) -> None:
     with farm.nginx(kept(farm.folder / "live", old, leaf().key)):
         found = farm.look("--expect", fresh / "fullchain.pem")
     both(found, "not-reloaded", "missing-intermediate")
+
+
+# -- any two ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What makes one: changes of the leaf and of the two intermediates, what is sent, the site."""
+
+    leaf: dict[str, Any] = field(default_factory=dict)
+    lower: dict[str, Any] = field(default_factory=dict)
+    upper: dict[str, Any] = field(default_factory=dict)
+    sent: tuple[int, ...] = ()
+    site: str = ""
+
+    def goes_with(self, other: "Fault") -> bool:
+        """Whether a server can have both."""
+        changed = ((self.leaf, other.leaf), (self.lower, other.lower), (self.upper, other.upper))
+        if any(one.keys() & another.keys() for one, another in changed):
+            return False
+        alone = (0,) in {self.sent, other.sent}
+        above = any(
+            (one.lower, one.upper, len(one.sent) > 1) != ({}, {}, False) for one in (self, other)
+        )
+        return not (self.sent and other.sent) and not (alone and above)
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\5\0")
+ELSEWHERE = x509.NameConstraints([x509.DNSName("example.net")], None)
+ANY = {
+    "expired": Fault(leaf=over()),
+    "not-yet-valid": Fault(leaf={"start": START + DAY}),
+    "hostname-mismatch": Fault(leaf={"names": ("elsewhere.test", "elsewhere.example.net")}),
+    "wrong-usage": Fault(leaf={"usages": CLIENT}),
+    "weak-key": Fault(leaf={"key": rsa_key(1024)}),
+    "unknown-critical-extension": Fault(leaf={"more": ((UNKNOWN, True),)}),
+    "missing-intermediate": Fault(sent=(0,)),
+    "wrong-order": Fault(sent=(0, 2, 1)),
+    "intermediate-expired": Fault(lower=over()),
+    "issuer-is-no-authority": Fault(lower={"ca": False}),
+    "path-too-long": Fault(upper={"path_length": 0}),
+    "name-not-permitted": Fault(upper={"more": ((ELSEWHERE, True),)}),
+    "hsts-malformed": Fault(site='add_header Strict-Transport-Security "max-age" always;'),
+    "client-certificate-refused-in-http": Fault(site="ssl_verify_client on;"),
+}
+TWO = [
+    (first, second) for first, second in combinations(ANY, 2) if ANY[first].goes_with(ANY[second])
+]
+
+
+def host_of(pair: tuple[str, str]) -> str:
+    return f"{TWO.index(pair)}.example.org"
+
+
+def site_of(farm: Farm, pair: tuple[str, str]) -> str:
+    """The virtual host of two faults."""
+    first, second = (ANY[code] for code in pair)
+    host = host_of(pair)
+    link = leaf(host, **{**first.leaf, **second.leaf})
+    lower = authority(80, **{**first.lower, **second.lower})
+    upper = authority(81, **{**first.upper, **second.upper})
+    whole = chain(link, lower, upper, TOP)
+    sent = [whole[place] for place in first.sent or second.sent or (0, 1, 2)]
+    live = kept(farm.folder / host, sent, link.key)
+    return farm.site(live, f"{first.site} {second.site} return 200;", name=host)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One nginx with a virtual host for each two."""
+    farm = Farm(tmp_path_factory.mktemp("town"))
+    default = farm.site(farm.live(leaf(), MIDDLE, TOP), "return 200;", listen="ssl default_server")
+    shared = f"ssl_client_certificate {farm.roots}; ssl_ciphers DEFAULT:@SECLEVEL=0;"
+    with farm.alone(shared, default, *(site_of(farm, pair) for pair in TWO)):
+        yield farm
+
+
+@pytest.mark.parametrize("pair", TWO, ids=" and ".join)
+def test_of_any_two_both_are_named(town: Farm, pair: tuple[str, str]) -> None:
+    found = town.look(host=host_of(pair))
+    assert set(found.faults) == set(pair)

@@ -54,7 +54,8 @@ def findings(
     answer = secure.hops[0].answer
     facts = _facts(answer, secure, now)
     found = http_refusals.findings(answer, presented=presented) if asked else ()
-    if found or _is_address(host):
+    # A refusal need not have the headers of the site itself; one that it has counts.
+    if _is_address(host) or (found and not answer.all(http_hsts.HEADER)):
         return found, facts
     open_trail = None
     if plain is not None:
