@@ -21,6 +21,7 @@ from everleaf.core.symptoms.connection import (
 from everleaf.ports import Ask
 from everleaf.tls.handshake import shake
 from everleaf.tls.line import LineError, opened
+from everleaf.tls.probe import TlsProbe
 from support.certs import Authority, Live
 from support.loopback import PATIENCE, Address, free
 from support.mail import Postfix
@@ -78,6 +79,7 @@ def test_the_chain_is_seen_as_openssl_sees_it(
     with serving(starttls, tmp_path, pair) as at:
         assert chain(ask(at, starttls)) == pair.chain
         assert cross_checked(at, starttls) == pair.chain
+        assert list(TlsProbe().look(ask(at, starttls), PATIENCE).chain) == pair.chain
 
 
 # -- as it should not ------------------------------------------------------------------------------

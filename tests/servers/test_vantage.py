@@ -19,12 +19,14 @@ from everleaf.core.symptoms.connection import (
 from everleaf.ports import Ask
 from everleaf.tls.handshake import shake
 from everleaf.tls.line import LineError, opened
+from everleaf.tls.probe import TlsProbe
 from support.certs import Authority, Live
 from support.loopback import PATIENCE, Address, free
 from support.proxies import Microsocks, Proxy, Tinyproxy, knowing, through
 from support.servers import Haproxy, Nginx, children
 from support.sshd import Sshd
 from support.starttls import serving
+from support.tls_farm import diagnosed
 
 NAME = "www.example.org"
 PASSWORD = "correcthorsebattery"
@@ -37,6 +39,13 @@ def at(nginx: Nginx) -> Address:
     return nginx.addresses[0]
 
 
+@pytest.fixture
+def root(tmp_path: Path, authority: Authority) -> Path:
+    path = tmp_path / "root.pem"
+    path.write_bytes(authority.root_pem())
+    return path
+
+
 def ask(at: Address, via: Via | None, starttls: StartTls | None = None) -> Ask:
     approach = Approach(via=via, starttls=starttls)
     return Ask(address=at[0], port=at[1], server_name=NAME, approach=approach)
@@ -47,6 +56,14 @@ def chain(one: Ask) -> list[bytes]:
     end = time.monotonic() + PATIENCE
     with opened(one, end) as line:
         return list(shake(line, server_name=NAME, end=end).chain)
+
+
+def everywhere(at: Address, via: Via, root: Path) -> tuple[list[bytes], list[str]]:
+    """What confirm sees, and what diagnose finds, from there."""
+    seen = TlsProbe().look(ask(at, via), PATIENCE)
+    url = str(via).replace("@", f":{via.password}@" if via.password else "@")
+    found = diagnosed(f"{NAME}:{at[1]}", "--address", at[0], "--ca-file", root, "--via", url)
+    return list(seen.chain), found.faults
 
 
 def failure(one: Ask) -> LineError:
@@ -69,6 +86,15 @@ def test_a_proxy_leads_to_the_server(
         assert chain(ask(at, proxy.via)) == live.pair.chain
         nginx.stop()
         assert failure(ask(at, proxy.via)).code in {CONNECTION_REFUSED.code, CONNECTION_FAILED.code}
+
+
+@BOTH
+@pytest.mark.parametrize("user", ["", "joe"])
+def test_confirm_and_diagnose_look_through_a_proxy(
+    kind: type[Proxy], user: str, at: Address, live: Live, root: Path
+) -> None:
+    with kind(user, PASSWORD if user else "") as proxy:
+        assert everywhere(at, proxy.via, root) == (live.pair.chain, [])
 
 
 @BOTH
@@ -122,7 +148,7 @@ def test_starttls_is_spoken_through_a_proxy_and_no_word_of_the_server_is_lost(
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     with Sshd(tmp_path / "sshd", free()) as running:
         folder = knowing(running, tmp_path / "bin")
-        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
         yield running
 
 
@@ -141,6 +167,14 @@ def test_a_name_is_resolved_on_the_other_host(sshd: Sshd, tmp_path: Path, live: 
     at = free("127.0.0.1")
     with Nginx(tmp_path / "nginx", [at], {NAME: live}):
         assert chain(ask(("localhost", at[1]), through(sshd))) == live.pair.chain
+
+
+def test_confirm_and_diagnose_look_over_ssh(
+    sshd: Sshd, at: Address, live: Live, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = knowing(sshd, root.parent / "with a key", "user")
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    assert everywhere(at, replace(through(sshd), identity=None), root) == (live.pair.chain, [])
 
 
 def test_ssh_ends_also_where_the_look_fails(sshd: Sshd, at: Address) -> None:

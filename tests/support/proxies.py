@@ -79,10 +79,15 @@ def through(sshd: Sshd, identity: str = "user") -> Via:
     )
 
 
-def knowing(sshd: Sshd, folder: Path) -> Path:
-    """A folder for PATH with an ssh that takes this sshd's known hosts for those of the user."""
+def knowing(sshd: Sshd, folder: Path, identity: str = "") -> Path:
+    """A folder for PATH with an ssh that takes this sshd's known hosts for those of the user.
+
+    Args:
+        identity: a key of this sshd that it takes for the user's own; empty: none.
+    """
     folder.mkdir()
     options = ["-F", "none", "-o", f'UserKnownHostsFile="{sshd.settings["known_hosts"]}"']
+    options += ["-i", str(sshd.directory / identity)] if identity else []
     command = shlex.join([need("ssh"), *options])
     script = folder / "ssh"
     script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
