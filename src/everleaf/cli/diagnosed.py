@@ -11,6 +11,7 @@ from everleaf.core.diagnosis import Diagnosis, Finding
 from everleaf.core.printable import printable
 
 _SHOWN = 3
+_COLUMNS = ("WHERE", "TLS", "CIPHER", "CERTIFICATE", "ISSUER", "END")
 
 
 def show(diagnosis: Diagnosis) -> None:
@@ -26,7 +27,13 @@ def show(diagnosis: Diagnosis) -> None:
     rows = [row for at, facts in diagnosis.facts.items() for row in _rows(at, facts)]
     if rows:
         click.echo()
-        console.table([("ADDRESS", "TLS", "CIPHER", "CERTIFICATE", "ISSUER", "END"), *rows])
+        console.table(_filled([_COLUMNS, *rows]))
+
+
+def _filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Without the columns of which nothing is known: a file has no version of TLS."""
+    known = [any(row[place] != "-" for row in rows[1:]) for place in range(len(rows[0]))]
+    return [[cell for cell, kept in zip(row, known, strict=True) if kept] for row in rows]
 
 
 def show_all(found: Sequence[Diagnosis]) -> None:

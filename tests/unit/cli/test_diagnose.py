@@ -182,10 +182,26 @@ def test_people_read_the_sentence_first_then_the_rest_then_the_addresses(
         "",
         f"note: root-sent at 192.0.2.2: it sends a root. {ROOT_SENT.check}",
         "",
-        "ADDRESS    TLS      CIPHER  CERTIFICATE         ISSUER  END",
+        "WHERE      TLS      CIPHER  CERTIFICATE         ISSUER  END",
         "192.0.2.1  TLSv1.3  C       a, b, c and 2 more  CN=R    2026-12-01T00:00:00Z",
         "192.0.2.2  -        -       -                   -       no answer in time",
     ]
+
+
+def test_what_is_known_of_no_row_has_no_column(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, object] = {"/etc/nginx/nginx.conf:14": {"chain": [leaf("a")]}}
+    diagnosed.show_all([Diagnosis(place="nginx (pid 1)", facts=facts)])
+    assert capsys.readouterr().out.splitlines() == [
+        "nginx (pid 1) is healthy",
+        "",
+        "WHERE                     CERTIFICATE  ISSUER  END",
+        "/etc/nginx/nginx.conf:14  a            CN=R    2026-12-01T00:00:00Z",
+    ]
+
+
+def test_where_nothing_runs_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosed.show_all([])
+    assert capsys.readouterr().out == "no nginx, haproxy or Apache is seen to run here\n"
 
 
 def test_programs_read_stable_fields(everleaf: Everleaf) -> None:
@@ -225,7 +241,7 @@ def test_a_terminal_gets_lines_that_break_between_words() -> None:
     screen = watched([*command, "--address", "127.0.0.1"], columns=60)
     assert screen.status == 1
     assert screen.drawn
-    sentence = [line for line in screen.lines if not line.startswith(("ADDRESS", "127.0.0.1"))]
+    sentence = [line for line in screen.lines if not line.startswith(("WHERE", "127.0.0.1"))]
     assert len(sentence) > 1
     assert all(len(line) <= 60 for line in sentence)
     assert "connection refused: nothing listens there." in " ".join(sentence)
