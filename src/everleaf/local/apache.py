@@ -11,6 +11,7 @@ from everleaf.local.processes import Process, Running
 from everleaf.local.text import Directive, Stack, effective, levels, named
 from everleaf.local.text import value as setting
 
+_NO_FILE = "pkcs11:"
 _TLS = ("https://", "wss://", "h2://")
 
 
@@ -63,7 +64,7 @@ def configured(server: Running) -> Configured:
     for stack in levels(body):
         # What is said for the whole server holds in its virtual hosts.
         if _is_on(stack, "sslengine") or (len(stack) == 1 and speaks):
-            found.uses += _uses(stack, tree)
+            found.uses += _uses(stack, tree, found)
         if named(stack[-1], "sslproxymachinecertificatefile"):
             found.uses += _clients(stack, tree)
         found.backends += _backends(stack, tree)
@@ -74,16 +75,19 @@ def _is_on(stack: Stack, name: str) -> bool:
     return setting(stack, name).lower() in {"on", "optional"}
 
 
-def _uses(stack: Stack, tree: Tree) -> Iterator[Use]:
+def _uses(stack: Stack, tree: Tree, found: Configured) -> Iterator[Use]:
     """The pairs of one level: the first certificate has the first key."""
     keys = named(stack[-1], "sslcertificatekeyfile")
     chain = setting(stack, "sslcertificatechainfile")
     for at, one in enumerate(named(stack[-1], "sslcertificatefile")):
-        if one.first:
+        if one.first.startswith(_NO_FILE):
+            found.unseen.append(f"{one.place}: SSLCertificateFile")
+        elif one.first:
             key = keys[at].first if at < len(keys) else ""
             yield Use(
                 certificate=tree.path(one.first),
                 key=tree.path(key) if key else None,
+                has_key=not key.startswith(_NO_FILE),
                 place=one.place,
                 chain=tree.path(chain) if chain else "",
             )

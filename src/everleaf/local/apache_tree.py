@@ -13,6 +13,7 @@ from everleaf.local.reading import UnreadError, read
 from everleaf.local.text import Body, Directive
 
 DEEPEST = 100
+MOST = 10_000  # files, each counted as often as it is included
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 _BUILT_IN = frozenset({"core.c", "http_core.c", "mod_so.c", "mod_unixd.c", "prefork.c"})
 
@@ -39,9 +40,9 @@ class Tree:
         """Absolute."""
         return str(Path(self.root, name))
 
-    def read(self, path: str, place: str, around: tuple[str, ...] = ()) -> Body:
+    def read(self, path: str, place: str, around: tuple[str, ...] = (), depth: int = 0) -> Body:
         """The directives of a file; one that includes itself is read once."""
-        if path in around or len(around) > DEEPEST:
+        if path in around or depth > DEEPEST or len(self.files) >= MOST:
             return ()
         try:
             text = read(path, "configuration file", place).decode("utf-8", "replace")
@@ -49,7 +50,7 @@ class Tree:
             self.findings.append(error.finding)
             return ()
         self.files.append(path)
-        return tuple(self._body(statements(text), path, (*around, path), 0))
+        return tuple(self._body(statements(text), path, (*around, path), depth + 1))
 
     def _body(
         self, given: Iterator[Statement], file: str, around: tuple[str, ...], depth: int
@@ -63,7 +64,9 @@ class Tree:
                 yield from self._section(here, given, around, depth)
             else:
                 yield from self._simple(
-                    Directive(name=one.name, arguments=arguments, file=file, line=one.line), around
+                    Directive(name=one.name, arguments=arguments, file=file, line=one.line),
+                    around,
+                    depth,
                 )
 
     def _section(
@@ -82,10 +85,10 @@ class Tree:
         else:
             yield replace(one, body=tuple(inner))
 
-    def _simple(self, one: Directive, around: tuple[str, ...]) -> Iterator[Directive]:
+    def _simple(self, one: Directive, around: tuple[str, ...], depth: int) -> Iterator[Directive]:
         if one.name in {"include", "includeoptional"} and one.first:
             for path in self._included(one):
-                yield from self.read(path, one.place, around)
+                yield from self.read(path, one.place, around, depth)
             return
         if one.name == "define" and one.first:
             self.defined[one.first] = one.arguments[1] if one.arguments[1:] else ""

@@ -16,13 +16,15 @@ _LIMIT = 5.0
 def said(process: Process, option: str) -> str:
     """What the running program says of itself; empty: it may not be asked, or says nothing.
 
-    A program that its name alone vouches for is not run, lest anybody have us run theirs: it has
-    to be root's or our own, and nobody else's to write.
+    Nobody shall have us run a program of theirs by calling it like a server: it has to be on our
+    own file system, not on that of a container, root's or our own, and nobody else's to write.
     """
-    program = process.place / "exe"
+    exe = process.place / "exe"
     with suppress(OSError, EndOfTimeError):
+        program = exe.readlink()
         about = program.stat()
-        if about.st_uid in {0, os.geteuid()} and not about.st_mode & _OTHERS_MAY_WRITE:
+        is_safe = about.st_uid in {0, os.geteuid()} and not about.st_mode & _OTHERS_MAY_WRITE
+        if is_safe and exe.samefile(program):
             ended = run([str(program), option], environment={}, limit=_LIMIT, clock=SystemClock())
             return ended.output
     return ""

@@ -127,8 +127,10 @@ class _Reader:
             path = line.words[2].removeprefix("unix@")
             if path.startswith("/"):
                 self.found.sockets.append(path)
-        elif line.words[0] == "bind":
+        elif line.words[0] in {"bind", "ssl-f-use"}:
             self._bind(line)
+        elif line.section == "crt-store" and line.words[0] == "load":
+            self.found.unseen.append(f"{line.place}: load")
         elif line.words[0] == "server" and line.section in {"backend", "listen", "peers", "ring"}:
             self._server(line, defaults)
 

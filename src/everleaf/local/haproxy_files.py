@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from everleaf.local.haproxy_text import split
-
 _BUNDLE = (".rsa", ".ecdsa", ".dsa")
 _SIBLINGS = (".key", ".issuer", ".ocsp", ".sctl")
 
@@ -42,8 +40,8 @@ def _names(folder: str) -> list[str]:
 
 
 def listed(text: str) -> Iterator[tuple[int, str]]:
-    """The files of a `crt-list`, with their lines."""
+    """The files of a `crt-list`, with their lines; it knows no quotes."""
     for number, line in enumerate(text.split("\n"), start=1):
-        words = split(line)
-        if words:
+        words = line.replace("[", " [").split()
+        if words and not words[0].startswith("#"):
             yield number, words[0]

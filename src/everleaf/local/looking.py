@@ -69,18 +69,19 @@ class Looker:
     ) -> Diagnosis:
         findings = list(configured.findings)
         seen: dict[str, object] = {}
-        for use in configured.uses:
+        for use in dict.fromkeys(configured.uses):
             found, known = self._use(use, read, configured.sockets)
             findings += found
             seen[_key(use.place, seen)] = known
-        for one in configured.backends:
+        behind = tuple(dict.fromkeys(configured.backends))
+        for one in behind:
             findings += backends.findings(one)
         return Diagnosis(
             place=str(server),
             findings=ranked(findings),
             facts={
                 "process": {**about, "not_looked_at": configured.unseen},
-                "backends": [backends.facts(one) for one in configured.backends],
+                "backends": [backends.facts(one) for one in behind],
                 **seen,
             },
         )

@@ -11,6 +11,7 @@ from everleaf.local.reading import UnreadError, read
 from everleaf.local.text import Body, Directive
 
 DEEPEST = 100
+MOST = 10_000  # files, each counted as often as it is included
 
 
 @dataclass(slots=True)
@@ -26,9 +27,9 @@ class Tree:
     findings: list[Finding] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def read(self, path: str, place: str, around: tuple[str, ...] = ()) -> Body:
+    def read(self, path: str, place: str, around: tuple[str, ...] = (), depth: int = 0) -> Body:
         """The directives of a file; one that includes itself is read once."""
-        if path in around or len(around) > DEEPEST:
+        if path in around or depth > DEEPEST or len(self.files) >= MOST:
             return ()
         try:
             text = read(path, "configuration file", place).decode("utf-8", "replace")
@@ -36,7 +37,7 @@ class Tree:
             self.findings.append(error.finding)
             return ()
         self.files.append(path)
-        return tuple(self._body(tokens(text), path, (*around, path), 0))
+        return tuple(self._body(tokens(text), path, (*around, path), depth + 1))
 
     def _body(
         self, words: Iterator[Token], file: str, around: tuple[str, ...], depth: int
@@ -52,17 +53,17 @@ class Tree:
                 yield _directive(line or [one], file, body)
                 line = []
             elif line:
-                yield from self._simple(_directive(line, file), around)
+                yield from self._simple(_directive(line, file), around, depth)
                 line = []
 
-    def _simple(self, one: Directive, around: tuple[str, ...]) -> Iterator[Directive]:
+    def _simple(self, one: Directive, around: tuple[str, ...], depth: int) -> Iterator[Directive]:
         if one.name != "include" or not one.first:
             yield one
             return
         path = str(Path(self.folder, one.first))
         found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]  # noqa: PTH207 - any pattern
         for part in found:
-            yield from self.read(part, one.place, around)
+            yield from self.read(part, one.place, around, depth)
 
 
 def _directive(

@@ -109,7 +109,7 @@ def running(below: int | None = None) -> tuple[Running, ...]:
         below: only this process and its descendants; None: all of the machine.
     """
     known = {one.pid: one for one in _processes()}
-    servers = {pid: one for pid, one in known.items() if one.name in _KINDS}
+    servers = {pid: one for pid, one in known.items() if _is_server(one)}
     return tuple(
         Running(
             kind=_KINDS[one.name],
@@ -119,6 +119,17 @@ def running(below: int | None = None) -> tuple[Running, ...]:
         for pid, one in sorted(servers.items())
         if _is_master(one, servers) and (below is None or _is_below(one, below, known))
     )
+
+
+def _is_server(one: Process) -> bool:
+    """By its name, and its program's where that may be known: others are called httpd as well."""
+    if one.name not in _KINDS:
+        return False
+    try:
+        program = (one.place / "exe").readlink().name
+    except OSError:
+        return True
+    return program.removesuffix(" (deleted)") in _KINDS
 
 
 def _is_master(one: Process, servers: dict[int, Process]) -> bool:

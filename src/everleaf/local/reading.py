@@ -34,17 +34,25 @@ def read(path: str, what: str, place: str) -> bytes:
         UnreadError: it is not there, is no file, or may not be read.
     """
     try:
-        # A pipe that nobody writes to would hold us; without a writer this one opens at once.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        content = _content(path)
     except (OSError, ValueError) as error:
         raise UnreadError(unread(path, what, place, error)) from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadError(_no(path, what, place, "is no file"))
-        content = file.read(LARGEST + 1)
+    if content is None:
+        raise UnreadError(_no(path, what, place, "is no file"))
     if len(content) > LARGEST:
         raise UnreadError(_no(path, what, place, "is far too large for one"))
     return content
+
+
+def _content(path: str) -> bytes | None:
+    """As much of it as may be; None: it is a folder, a pipe or a device."""
+    # A pipe that nobody writes to would hold us; opened so it does not.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        return file.read(LARGEST + 1)
 
 
 def unread(path: str, what: str, place: str, error: OSError | ValueError) -> Finding:
