@@ -17,7 +17,7 @@ from support.certs import Pair
 from support.daemons import Apache, Caddy
 from support.forge import CLIENT, rsa_key
 from support.lineage import NAME, chain
-from support.loopback import Address, free, written
+from support.loopback import PATIENCE, Address, free, written
 from support.mail import Dovecot, Postfix
 from support.registry import Registry
 from support.servers import Haproxy, Nginx
@@ -45,7 +45,11 @@ HTTP = ("hsts-absent",)
 def healthy(
     farm: Farm, *options: str | Path, host: str = NAME, notices: Sequence[str] = HTTP
 ) -> dict[str, Any]:
-    """Nothing is wrong there, and of what is worth knowing there is this; what was seen."""
+    """Nothing is wrong there, and of what is worth knowing there is this; what was seen.
+
+    A client of Python's own is let in as well.
+    """
+    let_in(farm, host, options)
     found = farm.look(*options, host=host)
     assert found.faults == [], found.document["sentence"]
     assert found.document["healthy"] is True
@@ -55,6 +59,19 @@ def healthy(
     (facts,) = found.document["facts"].values()
     assert isinstance(facts, dict)
     return facts
+
+
+def let_in(farm: Farm, host: str, options: Sequence[str | Path]) -> None:
+    """Connect as a client that trusts the root and insists on the name."""
+    context = ssl.create_default_context(cafile=farm.roots)
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    if "--client-cert" in given:
+        context.load_cert_chain(given["--client-cert"], given["--client-key"])
+    with (
+        socket.create_connection(farm.address, timeout=PATIENCE) as line,
+        context.wrap_socket(line, server_hostname=host) as channel,
+    ):
+        assert channel.version() in {"TLSv1.2", "TLSv1.3"}
 
 
 @pytest.fixture
