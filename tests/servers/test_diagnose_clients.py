@@ -9,6 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from everleaf.core.approach import Pair
+from everleaf.core.diagnosis import Question
+from everleaf.system.trust import stores
+from everleaf.tls.diagnosing import Doctor
+from everleaf.tls.resolver import DnsResolver
 from support.daemons import Apache
 from support.forge import CLIENT, rsa_key
 from support.lineage import NAME, Link, chain
@@ -237,3 +242,22 @@ def test_a_refused_client_hides_no_fault_of_the_server_s_own(door: Door) -> None
     door.live = kept(door.folder / "old", one, leaf().key)
     with door.openssl("-tls1_2"):
         assert door.look().faults == ["expired", "client-certificate-required"]
+
+
+@pytest.mark.symptom("client-certificate-expired", "client-certificate-refused-in-http")
+def test_a_brief_look_hears_a_refusal_in_http_as_well(door: Door) -> None:
+    client = door.client(**over())
+    question = Question(
+        host=NAME,
+        port=door.at[1],
+        addresses=(door.at[0],),
+        client=Pair(certificate=Path(client[1]), key=Path(client[3])),
+        stores=stores(door.roots),
+        brief=True,
+    )
+    with door.nginx():
+        found = Doctor(DnsResolver()).look(question)
+    assert [one.code for one in found.faults] == [
+        "client-certificate-expired",
+        "client-certificate-refused-in-http",
+    ]

@@ -258,13 +258,14 @@ def test_different_good_certificates_are_a_notice(stage: Stage) -> None:
 # -- clocks ----------------------------------------------------------------------------------------
 
 
-def at_time(stage: Stage, now: datetime) -> Diagnosis:
+def at_time(stage: Stage, now: datetime, *, brief: bool = False) -> Diagnosis:
     """As a machine sees it whose clock says this."""
     question = Question(
         host=NAME,
         port=stage.at[1],
         addresses=(stage.at[0],),
         stores=(Store(name="own", roots=(der(ROOT),)),),
+        brief=brief,
     )
     return Doctor(DnsResolver(), now=lambda: now).look(question)
 
@@ -274,9 +275,10 @@ def codes(found: Diagnosis) -> list[str]:
 
 
 @pytest.mark.symptom("our-clock", "not-yet-valid")
-def test_our_clock_is_behind(stage: Stage) -> None:
+@pytest.mark.parametrize("brief", [False, True])
+def test_our_clock_is_behind(stage: Stage, *, brief: bool) -> None:
     with stage.nginx({NAME: stage.live("www", leaf())}):
-        found = at_time(stage, START - DAY)
+        found = at_time(stage, START - DAY, brief=brief)
     assert codes(found) == ["our-clock", "not-yet-valid"]
     assert "the server says" in found.sentence
 
@@ -312,3 +314,22 @@ def test_our_clock_is_ahead_of_the_server_s_and_the_authority_s(stage: Stage) ->
         found = at_time(stage, START + 100 * DAY)
     assert codes(found) == ["our-clock", "expired"]
     assert elsewhere[0] in found.sentence
+
+
+# -- a brief look, after a confirmation that failed ------------------------------------------------
+
+
+def test_a_brief_look_leaves_out_what_explains_no_failure(stage: Stage) -> None:
+    server = stage.nginx({NAME: stage.live("www", leaf())})
+    server.extra = "ssl_protocols TLSv1.2 TLSv1; ssl_ciphers ALL:@SECLEVEL=0;"
+    with server:
+        whole, brief = (at_time(stage, START + DAY, brief=one) for one in (False, True))
+    assert {"old-versions-too", "hsts-absent"} <= {one.code for one in whole.findings}
+    assert [one.code for one in brief.findings] == []
+
+
+@pytest.mark.symptom("wrong-virtual-host")
+def test_a_brief_look_tells_virtual_hosts_apart(stage: Stage) -> None:
+    with stage.nginx({OTHER: stage.live("other", leaf(OTHER))}):
+        found = at_time(stage, START + DAY, brief=True)
+    assert codes(found) == ["wrong-virtual-host", "hostname-mismatch"]
