@@ -62,7 +62,7 @@ def what(found: Diagnosed, code: str) -> str:
 @pytest.fixture
 def name_server(tmp_path: Path) -> Iterator[Bind]:
     at = free("127.0.0.1")
-    zone = Zone("example.org", records=("here A 127.0.0.1",), at=(at,))
+    zone = Zone("example.org", records=("two A 127.0.0.9", "two A 127.0.0.8"), at=(at,))
     with Bind(tmp_path / "bind", at, keys=(), zones=(zone,)) as server:
         yield server
 
@@ -73,6 +73,15 @@ def test_a_name_that_does_not_exist(name_server: Bind) -> None:
     assert first(found) == "unresolved"
     assert "nosuch.example.org does not exist" in found.document["sentence"]
     assert found.document["facts"] == {}
+
+
+def test_every_address_that_dns_has_is_looked_at(name_server: Bind) -> None:
+    port = free("127.0.0.8")[1]
+    found = diagnosed(f"two.example.org:{port}", "--resolver", name_server.at)
+    assert first(found) == "connection-refused"
+    assert list(found.document["facts"]) == ["127.0.0.8", "127.0.0.9"]
+    (one,) = found.document["findings"]
+    assert one["where"] == ["127.0.0.8", "127.0.0.9"]
 
 
 @pytest.mark.symptom("connection-refused")
