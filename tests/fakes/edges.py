@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from everleaf.pki.keys import kind_of
 from everleaf.ports import Ask, Changed, HookResult, Seen
 
 Chain = tuple[bytes, ...]
@@ -22,6 +23,7 @@ class Edges:
         down: terminators that nobody reaches.
         strict: terminators that take no client's certificate.
         served: chains by terminator and certificate.
+        first: those with another kind of key, shown to whoever takes any.
         hooks: changes the digest of every hook.
         without_check: terminators whose hook has no test.
     """
@@ -34,6 +36,7 @@ class Edges:
     down: set[str] = field(default_factory=set)
     strict: set[str] = field(default_factory=set)
     served: dict[tuple[str, str], Chain] = field(default_factory=dict)
+    first: dict[tuple[str, str], Chain] = field(default_factory=dict)
     hooks: str = "1"
     without_check: set[str] = field(default_factory=set)
     looks: int = 0
@@ -66,7 +69,12 @@ class Edges:
         self.looks += 1
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")
-        chain = self.served.get((address, server_name.partition(".")[0]))
+        place = (address, server_name.partition(".")[0])
+        chain = self.served.get(place)
+        if not ask.key_kind:
+            chain = self.first.get(place, chain)
+        elif chain and kind_of(chain[0]) != ask.key_kind:
+            return Seen(words="the server refused the handshake before it began")
         if present is not None:
             taken = Path(present).name == "live" and address not in self.strict
             return Seen(chain=chain or (), words="" if taken else "unknown CA", taken=taken)
