@@ -133,9 +133,16 @@ def _is_server(one: Process) -> bool:
 
 
 def _is_master(one: Process, servers: dict[int, Process]) -> bool:
-    """Its parent is none of the same name; nginx says it itself, also while it is upgraded."""
+    """Its parent is none of the same name; or nginx is being upgraded, and both have workers.
+
+    A worker that was just started is called like its master for a moment.
+    """
     above = servers.get(one.parent)
-    return above is None or above.name != one.name or one.title.startswith(_TITLE)
+    if above is None or above.name != one.name:
+        return True
+    return one.title.startswith(_TITLE) and any(
+        other.parent == one.pid for other in servers.values()
+    )
 
 
 def _is_below(one: Process, root: int, known: dict[int, Process]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from everleaf.local.built import said
-from everleaf.local.processes import _arguments, _processes, running
+from everleaf.local.processes import Process, _arguments, _is_master, _processes, running
 
 
 @pytest.fixture
@@ -58,3 +58,20 @@ def test_a_program_that_is_gone_is_not_run(impostor: int) -> None:
     (one,) = running(impostor)
     (one.master.place / "exe").readlink().unlink()
     assert said(one.master, "--version") == ""
+
+
+def nginx(pid: int, parent: int, title: str) -> Process:
+    return Process(pid=pid, parent=parent, name="nginx", command=(), title=title, started=0.0)
+
+
+def test_a_worker_is_no_server_even_while_it_is_called_like_its_master() -> None:
+    title = "nginx: master process nginx"
+    known = {one.pid: one for one in (nginx(5, 1, title), nginx(6, 5, title))}
+    assert [one.pid for one in known.values() if _is_master(one, known)] == [5]
+
+
+def test_nginx_that_is_being_upgraded_is_two_servers() -> None:
+    title = "nginx: master process nginx"
+    processes = (nginx(5, 1, title), nginx(6, 5, "nginx: worker process"), nginx(7, 5, title))
+    known = {one.pid: one for one in (*processes, nginx(8, 7, "nginx: worker process"))}
+    assert [one.pid for one in known.values() if _is_master(one, known)] == [5, 7]
