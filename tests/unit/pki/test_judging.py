@@ -223,6 +223,10 @@ def test_a_cross_signature_that_leads_nowhere_misleads_where_it_comes_first() ->
     assert codes([LEAF, INTERMEDIATE, astray]) == []
     found = only([LEAF, astray, INTERMEDIATE], "misleading-cross-signature")
     assert found.detail == {"subject": "CN=Authority 1", "issuer": "CN=Other Top"}
+    assert found.what.endswith("'CN=Other Top' is not trusted")
+    narrow = authority(50, subject="Other Top", more=(constraints(["example.com"]),)).below()
+    sent, both = [LEAF, astray, INTERMEDIATE], [store(ROOT, narrow)]
+    assert "its name constraints forbid it" in only(sent, found.code, stores=both).what
 
 
 def test_authorities_that_signed_one_another_lead_round_in_no_circle() -> None:
@@ -316,7 +320,11 @@ def test_a_missing_intermediate_is_named_with_where_it_is_to_be_had() -> None:
         x509.oid.AuthorityInformationAccessOID.CA_ISSUERS,
         x509.UniformResourceIdentifier("http://pki.example/one.der"),
     )
-    aia = (x509.AuthorityInformationAccess([where]), False)
+    status = x509.AccessDescription(
+        x509.oid.AuthorityInformationAccessOID.OCSP,
+        x509.UniformResourceIdentifier("http://ocsp.example/"),
+    )
+    aia = (x509.AuthorityInformationAccess([status, where]), False)
     found = only([Link(more=(aia,)).below(MIDDLE)], "missing-intermediate")
     assert found.detail["issuer"] == "CN=Authority 1"
     assert found.detail["url"] == "http://pki.example/one.der"

@@ -66,6 +66,7 @@ def test_a_name_that_it_is_for(name: str, names: list[str]) -> None:
         ("a..b", ["a.b"], "a..b"),
         ("ä" * 70, ["www.example.org"], "ää"),
         ("www.example.org", [f"n{at}.example.org" for at in range(9)], "and 4 more"),
+        ("www.example.org", [f"n{at}.example.org" for at in range(5)], "n4.example.org and not"),
     ],
 )
 def test_a_name_that_it_is_not_for_is_said_with_what_is_close(
@@ -75,6 +76,11 @@ def test_a_name_that_it_is_not_for_is_said_with_what_is_close(
     assert one.code == "hostname-mismatch"
     assert why in one.what
     assert one.detail["names"] == names
+
+
+def test_a_wildcard_of_another_domain_is_not_explained() -> None:
+    (one,) = found("a.b.example.org", "*.example.net")
+    assert one.what == "the certificate is for *.example.net and not for a.b.example.org"
 
 
 def test_an_address_as_a_dns_name_is_none() -> None:
