@@ -19,6 +19,7 @@ from support.forge import CLIENT, rsa_key
 from support.lineage import NAME, Link, chain
 from support.loopback import Address, free
 from support.servers import Haproxy, Nginx
+from support.stubs import hanging_up, stub
 from support.tls_farm import (
     START,
     Diagnosed,
@@ -49,9 +50,13 @@ class Door:
         self.people = folder / "people.pem"
         self.people.write_bytes(PEOPLE.below().public_bytes(Encoding.PEM))
 
+    @property
+    def demand(self) -> tuple[str, ...]:
+        """The options by which OpenSSL's server lets nobody in without a good certificate."""
+        return "-Verify", "2", "-CAfile", str(self.people), "-verify_return_error"
+
     def openssl(self, *options: str) -> Openssl:
-        demand = ("-Verify", "2", "-CAfile", str(self.people), "-verify_return_error")
-        return Openssl(self.folder / "openssl", self.at, self.live, *demand, *options)
+        return Openssl(self.folder / "openssl", self.at, self.live, *self.demand, *options)
 
     def nginx(self, more: str = "ssl_verify_client on;") -> Nginx:
         server = Nginx(self.folder / "nginx", [self.at], {NAME: self.live})
@@ -112,6 +117,18 @@ class StrictHaproxy(Haproxy):
     def configuration(self) -> str:
         demand = f" ssl verify required ca-file {self.people} "
         return super().configuration().replace(" ssl ", demand)
+
+
+@pytest.mark.symptom("client-certificate-required", "client-certificate-refused")
+def test_a_server_that_hangs_up_without_an_alert(door: Door) -> None:
+    there, door.at = door.at, free()
+    behind = Openssl(door.folder / "openssl", there, door.live, *door.demand, "-tls1_2")
+    with behind, stub(door.at, hanging_up(there)):
+        found = door.look()
+        assert found.faults == ["client-certificate-required"]
+        assert "closed the connection" in found.document["sentence"]
+        client = door.client(key=rsa_key(1024))
+        assert door.look(*client).faults == ["client-certificate-refused"]
 
 
 @pytest.mark.symptom("client-certificate-refused-in-http")

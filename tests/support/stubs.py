@@ -1,5 +1,6 @@
 """Servers that fail as a test wants them to, before or instead of TLS."""
 
+import select
 import socket
 import ssl
 import struct
@@ -8,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from support.loopback import Address
+from support.loopback import PATIENCE, Address
 
 Act = Callable[[socket.socket], None]
+_ALERT = 21  # RFC 8446, section 5.1
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
 
 
@@ -74,6 +76,22 @@ def conversation(greeting: bytes, *steps: tuple[bytes, bytes], live: Path | None
         context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
         with context.wrap_socket(line, server_side=True) as channel:
             channel.recv(4096)
+
+    return act
+
+
+def hanging_up(there: Address) -> Act:
+    """Stands before a server of TLS 1.2, and hangs up in place of an alert of its."""
+
+    def act(line: socket.socket) -> None:
+        with socket.create_connection(there, timeout=PATIENCE) as behind:
+            while True:
+                ready, _, _ = select.select([line, behind], [], [], PATIENCE)
+                for one in ready:
+                    words = one.recv(1 << 16)
+                    if not words or (one is behind and words[0] == _ALERT):
+                        return
+                    (behind if one is line else line).sendall(words)
 
     return act
 

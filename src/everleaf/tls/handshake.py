@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OLD_TOO = "DEFAULT@SECLEVEL=0"  # old servers shall be seen as well
 WHATEVER = "ALL:COMPLEMENTOFALL:!aNULL:@SECLEVEL=0"
 _HEARD = 1024
+_HANDSHAKE_FAILURE = 40
 _ABOUT_CLIENTS = frozenset({42, 43, 44, 45, 46, 48, 49, 51, 116})
 _RECORDS = frozenset({20, 21, 22, 23})  # RFC 8446, section 5.1
 
@@ -176,6 +177,12 @@ def _meaning(error: OSError, ear: Ear, heard: bytes, *, presented: bool) -> Told
     if isinstance(error, TimeoutError):
         words = "begins to answer, and does not go on" if heard else "says nothing"
         return Told(connection.SILENT.code, f"the server takes the connection, and {words}")
+    if ear.asked:
+        # Some say nothing, and hang up.
+        refused = alerted(_HANDSHAKE_FAILURE, asked=True, presented=presented)
+        return Told(refused.code, f"{refused.words}: {told(error).words}")
+    if heard and not isinstance(error, ConnectionError):
+        return Told(connection.HANDSHAKE_FAILED.code, told(error).words)
     return told(error)
 
 
@@ -183,14 +190,14 @@ def alerted(alert: int, *, asked: bool, presented: bool) -> Told:
     """What a fatal alert means, by whether a client's certificate was asked for, and presented."""
     unknown = Told(connection.HANDSHAKE_FAILED.code, f"the server sent the TLS alert {alert}")
     one = BY_ALERT.get(alert, unknown)
-    if alert in _ABOUT_CLIENTS | {40} and asked and not presented:
+    if alert in _ABOUT_CLIENTS | {_HANDSHAKE_FAILURE} and asked and not presented:
         return BY_ALERT[116]
     if alert in _ABOUT_CLIENTS and not asked:
         return Told(connection.HANDSHAKE_FAILED.code, one.words)
-    if alert == 40 and asked:  # noqa: PLR2004 - handshake_failure
+    if alert == _HANDSHAKE_FAILURE and asked:
         words = "the server refused the handshake when it had seen the client's certificate"
         return Told(clients.CLIENT_REFUSED.code, words)
-    if alert == 40:  # noqa: PLR2004
+    if alert == _HANDSHAKE_FAILURE:
         return Told(one.code, "the server refused the handshake before it began")
     return one
 

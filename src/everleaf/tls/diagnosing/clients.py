@@ -12,6 +12,7 @@ from everleaf.tls.diagnosing.failed import finding
 from everleaf.tls.diagnosing.lines import HTTP, Lines
 from everleaf.tls.handshake import Shake, alerted
 
+_HANDSHAKE_FAILURE = 40  # the alert that a server which hangs up at once might have sent
 _SILENCE = 1.0  # seconds after which a server that says nothing has refused nothing
 _SHOWN = 5
 
@@ -89,6 +90,8 @@ def _heard(shake: Shake, channel: Channel) -> int | None:
         else:
             channel.settimeout(_SILENCE)
         channel.recv(1)
+    except ConnectionResetError:
+        return channel.alert or _HANDSHAKE_FAILURE
     except OSError:
         return channel.alert
     return None
