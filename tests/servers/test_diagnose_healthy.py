@@ -273,28 +273,15 @@ def test_a_refusal_where_no_name_is_sent(farm: Farm) -> None:
 # -- who answers little ----------------------------------------------------------------------------
 
 
-def served_by(farm: Farm, then: Act) -> Act:
-    """Shakes hands, and then does this."""
-    live = farm.live(leaf(), MIDDLE, TOP)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
-
-    def act(line: socket.socket) -> None:
-        with context.wrap_socket(line, server_side=True) as channel:
-            then(channel)
-
-    return act
-
-
 @pytest.mark.parametrize("then", [is_silent, closes, greets(bytes(range(256)) * 100)])
 def test_tls_and_then_nothing_of_use(farm: Farm, then: Act) -> None:
-    with stub(farm.address, served_by(farm, then)):
+    with stub(farm.address, farm.shaking(then)):
         healthy(farm, "--timeout", "1s", notices=[])
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 5, 8])
 def test_few_connections_and_then_resets(farm: Farm, most: int) -> None:
-    good, count = served_by(farm, answers(response("200 OK"))), itertools.count(1)
+    good, count = farm.shaking(answers(response("200 OK"))), itertools.count(1)
 
     def act(line: socket.socket) -> None:
         (good if next(count) <= most else resets)(line)

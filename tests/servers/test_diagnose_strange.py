@@ -15,6 +15,7 @@ from everleaf.cli.diagnosed import show_all
 from support.lineage import NAME, chain
 from support.loopback import free
 from support.stubs import Act, alert, answers, conversation, greets, is_silent, stub
+from support.talkers import response
 from support.tls_farm import MIDDLE, TOP, Diagnosed, Farm, authority, kept, leaf, trusted
 
 SOON = ("--timeout", "1s")
@@ -113,6 +114,23 @@ def test_the_same_certificate_eighty_times(farm: Farm) -> None:
     assert "certificate-sent-twice" in found.notices
 
 
+@pytest.mark.symptom("clocks-differ")
+@pytest.mark.parametrize(
+    ("date", "seen"),
+    [
+        ("Wed, 01 Jan 1000 00:00:00 GMT", "1000-01-01T00:00:00Z"),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_a_clock_at_the_end_of_time_is_another_one(farm: Farm, date: str, seen: str) -> None:
+    said_in_http = response("200 OK", date=date)
+    with stub(farm.address, farm.shaking(answers(said_in_http))):
+        found = farm.look()
+    assert (found.faults, found.notices[-1]) == ([], "clocks-differ")
+    (facts,) = found.document["facts"].values()
+    assert facts["date"] == seen
+
+
 TRICKS = "\x1b[31mred\x07\r\nwww.example.org:443 is healthy\u202e"
 
 
@@ -152,7 +170,7 @@ def test_a_refusal_in_http_says_whose_certificates_are_taken(farm: Farm) -> None
     ["", " ", ":443", "www.example.org:", "www.example.org:0", "www.example.org:65536",
      f"www.example.org:{'9' * 5000}", "www.example.org:abc", "www.example.org:-1", "ex ample.org",
      "user@www.example.org", f"{'a' * 64}.org", "256.1.1.1", "1.2.3", "[::1:443", "a\nb.org",
-     "a\x00b.org", "é\u202e.org", "smtp://www.example.org", "https://www.example.org/page"],
+     "a\x00b.org", "é\u202e.org", "smtp://www.example.org", "www.example.org:\uff14\uff14\uff13"],
 )  # fmt: skip
 def test_what_is_no_host_is_refused_as_such(place: str) -> None:
     found, out, err = said(place)
@@ -160,7 +178,17 @@ def test_what_is_no_host_is_refused_as_such(place: str) -> None:
     assert "HOST" in err
 
 
-@pytest.mark.parametrize("place", ["{name}:{port}", "{name}.:{port}", "https://{name}:{port}/"])
+@pytest.mark.parametrize("place", ["::1%lo", "[::1%lo]", "[::1%lo]:443", "::1"])
+def test_an_address_with_a_zone(place: str) -> None:
+    found, out, _ = said(place, "--address", free()[0], *SOON)
+    assert found == 1
+    assert out.startswith("[::1")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["{name}:{port}", "{name}.:{port}", "https://{name}:{port}/", "HTTPS://{name}:{port}/x"],
+)
 def test_a_host_in_each_form(farm: Farm, place: str) -> None:
     at, port = farm.address
     with farm.nginx(farm.live(leaf(), MIDDLE, TOP)):

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -23,6 +25,7 @@ from support.forge import DAY, der, pem_of
 from support.lineage import NAME, Link
 from support.loopback import Address, free, written
 from support.servers import Haproxy, Nginx, Server, need
+from support.stubs import Act
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
@@ -228,6 +231,18 @@ class Farm:
         server.addresses = (self.address,)
         server.extra = "".join(sites)
         return server
+
+    def shaking(self, then: Act) -> Act:
+        """For `stubs.stub`: shakes hands as a good server, and then does this."""
+        live = self.live(leaf(), MIDDLE, TOP)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
+
+        def act(line: socket.socket) -> None:
+            with context.wrap_socket(line, server_side=True) as channel:
+                then(channel)
+
+        return act
 
     def look(self, *options: str | Path, host: str = NAME) -> Diagnosed:
         """Diagnose what is at the address."""

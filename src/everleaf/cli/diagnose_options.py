@@ -27,7 +27,9 @@ _PORTS = {
     StartTls.MYSQL: 3306,
 }
 _VIA_PORTS = {Way.SOCKS5: 1080, Way.HTTP: 3128, Way.SSH: 22}
-_PLACE = re.compile(r"(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?::(\d+))?")
+_PLACE = re.compile(
+    r"(\[[^\]]+\]|[^:/]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[^:/\]]+)?)(?::([0-9]{1,5}))?"
+)
 _URL = re.compile(r"https://([^/?#]*)([/?#].*)?", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _LAST_PORT = 65535

@@ -81,7 +81,7 @@ def _facts(answer: Answer, trail: Trail, now: datetime) -> dict[str, object]:
     date = answer.date
     return {
         "http": {"status": answer.status, "reason": answer.reason},
-        "date": date.isoformat() if date else None,
+        "date": date.isoformat().replace("+00:00", "Z") if date else None,
         "skew": round((date - now).total_seconds()) if date else None,
         "redirects": [{"from": hop.url, "to": hop.to} for hop in trail.hops if hop.to],
     }
