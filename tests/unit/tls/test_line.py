@@ -22,6 +22,7 @@ from everleaf.core.symptoms.connection import (
 )
 from everleaf.ports import Ask
 from everleaf.tls.line import LineError, opened
+from everleaf.tls.line.talk import Deadline, Talk
 from support.loopback import PATIENCE, Address, free
 from support.stubs import Act, alert, answers, closes, conversation, greets, is_silent, resets, stub
 
@@ -54,7 +55,7 @@ def result(code: int, words: bytes = b"", number: int = 1) -> bytes:
 
 GOOD: dict[StartTls, Steps] = {
     StartTls.SMTP: (
-        b"220-mail\r\n220 ESMTP\r\n",
+        b"220-ftp.example.org\r\n220 ready\r\n",
         b"250-mail\r\n250-SIZE\r\n250 starttls\r\n",
         b"220 go\r\n",
     ),
@@ -76,7 +77,7 @@ GOOD: dict[StartTls, Steps] = {
 
 BAD: dict[str, tuple[StartTls, Steps, Symptom]] = {
     "SMTP turns us away": (StartTls.SMTP, (b"554 no\r\n",), STARTTLS_REFUSED),
-    "SMTP that is FTP": (StartTls.SMTP, (b"220 FTP server\r\n",), STARTTLS_FAILED),
+    "SMTP that is FTP": (StartTls.SMTP, (b"220 FTP\r\n", b"530 no\r\n"), STARTTLS_FAILED),
     "SMTP without EHLO": (StartTls.SMTP, (b"220 x\r\n", b"502 what\r\n"), STARTTLS_NOT_OFFERED),
     "SMTP with a domain of that name": (
         StartTls.SMTP,
@@ -114,7 +115,7 @@ BAD: dict[str, tuple[StartTls, Steps, Symptom]] = {
         STARTTLS_REFUSED,
     ),
     "FTP turns us away": (StartTls.FTP, (b"421 full\r\n",), STARTTLS_REFUSED),
-    "FTP that is SMTP": (StartTls.FTP, (b"220 x ESMTP\r\n",), STARTTLS_FAILED),
+    "FTP that is SMTP": (StartTls.FTP, (b"220 ESMTP\r\n", b"502 no\r\n"), STARTTLS_FAILED),
     "FTP without it": (StartTls.FTP, (b"220 x\r\n", b"500 what\r\n"), STARTTLS_NOT_OFFERED),
     "FTP that cannot": (StartTls.FTP, (b"220 x\r\n", b"431 no key\r\n"), STARTTLS_REFUSED),
     "LDAP without it": (StartTls.LDAP, (b"", result(2, b"what")), STARTTLS_NOT_OFFERED),
@@ -176,7 +177,11 @@ BAD: dict[str, tuple[StartTls, Steps, Symptom]] = {
     "XMPP that ends": (StartTls.XMPP, (b"", XMPP + b"</stream:stream>"), STARTTLS_REFUSED),
     "XMPP with entities": (
         StartTls.XMPP,
-        (b"", b"<?xml version='1.0'?><!DOCTYPE s [<!ENTITY a 'aa'>]><s>&a;</s>"),
+        (
+            b"",
+            XMPP.replace(b"?>", b"?><!DOCTYPE s [<!ENTITY a 'aa'>]>") + FEATURES % STARTTLS,
+            PROCEED,
+        ),
         STARTTLS_FAILED,
     ),
     "XMPP that is HTML": (StartTls.XMPP, (b"", b"<html><p></html>"), STARTTLS_FAILED),
@@ -274,6 +279,18 @@ def test_nothing_that_comes_early_in_plain_text_is_taken_for_tls(starttls: Start
     error = failure(acting((*before, last + b"250 injected\r\n")), starttls)
     assert error.code == STARTTLS_FAILED.code
     assert "injected" in str(error)
+
+
+def test_what_comes_between_the_go_ahead_and_our_hello_is_early_as_well() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        talk = Talk(ours, Deadline(time.monotonic() + PATIENCE))
+        theirs.sendall(b"S")
+        assert talk.exactly(1) == b"S"
+        talk.turn()
+        theirs.sendall(b"injected")
+        with pytest.raises(LineError, match="injected"):
+            talk.turn()
 
 
 @EACH
