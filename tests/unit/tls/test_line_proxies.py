@@ -4,6 +4,7 @@ import base64
 import socket
 import time
 import traceback
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from everleaf.core.symptoms.connection import (
     VANTAGE_FAILED,
 )
 from everleaf.ports import Ask
+from everleaf.system.secrets import Secret
 from everleaf.tls.line import LineError, opened
 from support.loopback import PATIENCE, Address, free
 from support.stubs import Act, closes, is_silent, resets, stub
@@ -191,6 +193,12 @@ HALVES: dict[str, tuple[Way, Act, Symptom]] = {
         saying(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 5000),
         VANTAGE_FAILED,
     ),
+    "no words": (Way.HTTP, saying(b"HTTP/1.1 403 \xff\x1b[31m\r\n\r\n"), VANTAGE_FAILED),
+    "a strange name": (
+        Way.SOCKS5,
+        saying(NO_AUTHENTICATION, b"\x05\x00\x00\x03\x02\xff\xff\x00\x50"),
+        VANTAGE_FAILED,
+    ),
     "no answer of HTTP": (Way.HTTP, closes, VANTAGE_FAILED),
     "a reset of HTTP": (Way.HTTP, resets, VANTAGE_FAILED),
 }
@@ -224,3 +232,27 @@ def test_a_password_that_socks_cannot_carry_is_not_shown(password: str) -> None:
     error = failure(Way.SOCKS5, saying(b"\x05\x02"), password=password)
     assert error.code == VANTAGE_FAILED.code
     assert "\N{SNOWMAN}" not in str(error)
+
+
+@pytest.mark.parametrize("way", [Way.SOCKS5, Way.HTTP])
+def test_a_password_is_read_where_it_stands_and_its_absence_is_said(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+
+    def act(line: socket.socket) -> None:
+        line.sendall(b"\x05\x02\x01\x00" + GRANTED if way is Way.SOCKS5 else ESTABLISHED)
+        while words := line.recv(4096):
+            heard.append(words)
+
+    at = free()
+    via = Via(way=way, host=at[0], port=at[1], user="joe", hidden=Secret(env="PROXY_PASSWORD"))
+    one = replace(ask(way, at), approach=Approach(via=via))
+    with stub(at, act):
+        with pytest.raises(LineError, match="PROXY_PASSWORD"), opened(one, time.monotonic() + 9):
+            pytest.fail("there was none")
+        monkeypatch.setenv("PROXY_PASSWORD", PASSWORD)
+        with opened(one, time.monotonic() + PATIENCE):
+            pass
+    known = base64.b64encode(f"joe:{PASSWORD}".encode())
+    assert (PASSWORD.encode() if way is Way.SOCKS5 else known) in b"".join(heard)

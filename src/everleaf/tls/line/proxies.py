@@ -69,7 +69,7 @@ def through_proxy(via: Via, host: str, port: int, deadline: Deadline) -> socket.
         words = f"the proxy {via} failed: {error.strerror or error}"
         raise LineError(words, VANTAGE_FAILED) from None
     except (ValueError, AssertionError):  # the text of which may show a part of the password
-        words = f"the proxy {via} cannot be asked: its user or password is of no use there"
+        words = f"the proxy {via} cannot be used: a user, password or answer that it cannot carry"
         raise LineError(words, VANTAGE_FAILED) from None
     return socket.socket(fileno=line.detach())
 
@@ -86,7 +86,7 @@ def _password(via: Via) -> str:
 
 def _refused(via: Via, code: int | None, words: str) -> LineError:
     known = _OF_THE_SERVER.get((via.way, code or 0))
-    said = shown(words.encode())
+    said = shown(words.encode("utf-8", "replace"))
     if known is None:
         return LineError(f"the proxy {via} refused: {said}", VANTAGE_FAILED)
     return LineError(f"the proxy {via} does not reach the server: {said}", known)
