@@ -86,8 +86,23 @@ def test_a_port_of_starttls_that_does_not_offer_it(farm: Farm) -> None:
     act = conversation(b"220 mail.example.org ESMTP\r\n", (b"EHLO", b"250 mail.example.org\r\n"))
     with stub(farm.address, act):
         found = farm.look()
-    assert found.faults == ["starttls-port", "starttls-not-offered"]
-    assert what(found) == "it speaks SMTP ('220 mail.example.org ESMTP')"
+    assert found.faults == ["starttls-not-offered", "starttls-port"]
+    second = found.document["findings"][1]["what"]
+    assert second == "it speaks SMTP ('220 mail.example.org ESMTP')"
+
+
+@pytest.mark.symptom("starttls-port", "handshake-failed")
+def test_a_port_of_starttls_whose_tls_fails(farm: Farm) -> None:
+    steps = (b"EHLO", b"250-mail\r\n250 STARTTLS\r\n"), (b"STARTTLS", b"220 go\r\n")
+
+    def act(line: socket.socket) -> None:
+        conversation(b"220 mail ESMTP\r\n", *steps)(line)
+        line.sendall(b"\x15\x03\x03\x00\x02\x02\x50")
+
+    with stub(farm.address, act):
+        found = farm.look()
+    assert found.faults == ["starttls-port", "handshake-failed"]
+    assert "look with --starttls smtp" in what(found)
 
 
 def test_thirty_intermediates(farm: Farm) -> None:

@@ -76,7 +76,7 @@ class Examination:
                 self._found.append(failed.finding(main.code, main.words))
             return main
         why = failed.explained(lines, self._question.port, main)
-        self._found += [why.finding, *why.more]
+        self._found += [*why.more, why.finding]
         return why.further or main
 
     def _certificates(self, shakes: Sequence[Shake]) -> tuple[Finding, ...]:

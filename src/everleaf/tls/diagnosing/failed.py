@@ -116,10 +116,10 @@ def _turned(lines: Lines, starttls: StartTls, said: str) -> Explained:
         lines.approach = approach
         found = Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail)
         return Explained(found, further)
-    if further.code in _NOT_TURNING or further.alert is not None:
-        found = Finding(symptom=connection.STARTTLS_PORT, what=speaks, detail=detail)
-        return Explained(found, more=(finding(further.code, further.words),))
-    return Explained(Finding(symptom=connection.STARTTLS_PORT, what=what, detail=detail))
+    turns = further.code not in _NOT_TURNING
+    found = Finding(symptom=connection.STARTTLS_PORT, what=what if turns else speaks, detail=detail)
+    why = (finding(further.code, further.words),)
+    return Explained(found, more=why if not turns or further.alert is not None else ())
 
 
 def _without_a_word(lines: Lines, port: int, failed: Shake) -> Explained | None:
