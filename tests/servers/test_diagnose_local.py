@@ -445,3 +445,20 @@ def test_a_strangers_certificate(nginx: Nginx, ours: Ours) -> None:
     one = seen(nginx, ours.settings)
     assert (faults(one), notices(one)) == ([], ["not-from-everleaf"])
     assert "which has www for its names" in words(one, "not-from-everleaf")
+
+
+def test_where_the_state_may_not_be_read_nothing_is_compared(authority: Authority) -> None:
+    with open_folder() as folder:
+        ours = Ours(folder, authority)
+        ours.renew()
+        for name, content in authority.issue(NAME).files().items():
+            (folder / name).write_bytes(content)
+            (folder / name).chmod(0o644)
+        with Nginx(folder / "nginx", [free()], {NAME: folder}) as nginx:
+            assert notices(seen(nginx, ours.settings)) == ["not-from-everleaf"]
+            with unprivileged():
+                one = seen(nginx, ours.settings)
+            known = one.facts[certificate_line(nginx)]
+    assert one.findings == ()
+    assert isinstance(known, dict)
+    assert "origin" not in known

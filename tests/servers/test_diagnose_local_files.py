@@ -16,6 +16,7 @@ from support.forge import rsa_key
 from support.inside import Quiet, aged, faults, notices, places, seen, words
 from support.loopback import free
 from support.servers import Haproxy, Nginx, Server
+from support.tls_farm import Bound
 
 NAME = "www.example.org"
 DAY = timedelta(days=1)
@@ -175,3 +176,26 @@ def test_a_server_without_options_has_the_configuration_that_it_was_built_for(
         plain = replace(one.master, command=())
         assert module.configuration_file(one.master) == str(server.config)
         assert module.configuration_file(plain) == expected
+
+
+@pytest.mark.symptom("configured-file-missing")
+@pytest.mark.parametrize("program", ["nginx", "haproxy", "apache"])
+def test_the_authorities_of_clients_that_were_removed(
+    request: pytest.FixtureRequest, tmp_path: Path, authority: Authority, program: str
+) -> None:
+    roots = tmp_path / "clients.pem"
+    roots.write_bytes(authority.root_pem())
+    stopped: Nginx | Bound | Apache = request.getfixturevalue(f"stopped_{program}")
+    if isinstance(stopped, Haproxy):
+        stopped = Bound(tmp_path / "bound", [free()], stopped.certificates)
+        stopped.options = f"verify optional ca-file {roots}"
+    elif isinstance(stopped, Nginx):
+        stopped.extra = f"ssl_client_certificate {roots};\nssl_verify_client optional;"
+    else:
+        stopped.extra = f"SSLCACertificateFile {roots}\nSSLVerifyClient optional"
+    with stopped as server:
+        assert seen(server).findings == ()
+        roots.unlink()
+        one = seen(server)
+    assert faults(one) == ["configured-file-missing"]
+    assert f"the list of authorities {roots} is not there" in one.sentence

@@ -6,11 +6,17 @@ from pathlib import Path
 from everleaf.core.wanted import Usage
 from everleaf.local.apache_tree import Tree
 from everleaf.local.built import said, value
-from everleaf.local.model import Backend, Configured, Use
+from everleaf.local.model import Authorities, Backend, Configured, Use
 from everleaf.local.processes import Process, Running
 from everleaf.local.text import Directive, Stack, effective, levels, named
 from everleaf.local.text import value as setting
 
+_AUTHORITIES = (
+    "sslcacertificatefile",
+    "sslcacertificatepath",
+    "sslcarevocationfile",
+    "sslcarevocationpath",
+)
 _NO_FILE = "pkcs11:"
 _TLS = ("https://", "wss://", "h2://")
 
@@ -67,6 +73,9 @@ def configured(server: Running) -> Configured:
             found.uses += _uses(stack, tree, found)
         if named(stack[-1], "sslproxymachinecertificatefile"):
             found.uses += _clients(stack, tree)
+        found.authorities += [
+            Authorities(tree.path(one.first), one.place) for one in named(stack[-1], *_AUTHORITIES)
+        ]
         found.backends += _backends(stack, tree)
     return found
 

@@ -1,5 +1,6 @@
 """A certificate's files as a configuration names them: there, readable, whole, and a pair."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,8 +10,8 @@ from everleaf.core.symptoms import chain as symptoms
 from everleaf.core.symptoms.local import FILE_UNREADABLE
 from everleaf.core.wanted import Usage
 from everleaf.local.keys import Unusable, key_blocks, public_of
-from everleaf.local.model import Use
-from everleaf.local.reading import UnreadError, read
+from everleaf.local.model import Authorities, Use
+from everleaf.local.reading import UnreadError, read, unread
 from everleaf.pki.certificates import load, split
 from everleaf.pki.judging import judge
 from everleaf.pki.keys import public_bytes
@@ -56,6 +57,14 @@ def look(use: Use, stores: Sequence[Store], now: datetime) -> Looked:
         except UnreadError as error:
             found.findings.append(error.finding)
     return found
+
+
+def authorities(one: Authorities) -> Iterator[Finding]:
+    """Whether they are there; what is in them is for the clients' sake, and not looked at."""
+    try:
+        os.stat(one.path)  # noqa: PTH116 - a string
+    except (OSError, ValueError) as error:
+        yield unread(one.path, "list of authorities", one.place, error)
 
 
 def _more(use: Use) -> tuple[bytes, ...]:

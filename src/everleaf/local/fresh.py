@@ -4,8 +4,7 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -47,7 +46,7 @@ def changed(path: str) -> Changed | None:
 
 
 def findings(
-    use: Use, leaf: bytes | None, read: tuple[float, float], sockets: Sequence[str]
+    use: Use, leaf: bytes | None, read: tuple[float, float], sockets: list[str]
 ) -> Iterator[Finding]:
     """What the process lacks.
 
@@ -107,7 +106,7 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def in_memory(path: str, sockets: Sequence[str]) -> str:
+def in_memory(path: str, sockets: list[str]) -> str:
     """The SHA-1 fingerprint of the leaf that haproxy has under this path; empty: it does not say.
 
     Nothing but printable characters is said to it: a line feed would begin another command.
@@ -115,11 +114,14 @@ def in_memory(path: str, sockets: Sequence[str]) -> str:
     if not path.isprintable():
         return ""
     quoted = re.sub(r"([\\ ;])", r"\\\1", path)
-    for one in sockets:
-        with suppress(OSError, ValueError):
+    for one in tuple(sockets):
+        try:
             found = _FINGERPRINT.search(_ask(one, f"show ssl cert {quoted}\n"))
-            if found:
-                return found[1]
+        except (OSError, ValueError):
+            sockets.remove(one)  # it is not waited for again
+            continue
+        if found:
+            return found[1]
     return ""
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from everleaf.core.wanted import Usage
 from everleaf.local.haproxy_files import certificates, listed
 from everleaf.local.haproxy_text import SECTIONS, Line, lines
-from everleaf.local.model import Backend, Configured, Use
+from everleaf.local.model import Authorities, Backend, Configured, Use
 from everleaf.local.processes import Process, Running
 from everleaf.local.reading import UnreadError, read
 
 _WITH_VALUE = frozenset({"-f", "-C", "-p", "-n", "-N", "-L", "-S", "-x", "-m"})
+_AUTHORITIES = ("ca-file", "ca-verify-file", "crl-file")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:-([^}]*))?\}|(\w+))")
 
 
@@ -137,6 +138,10 @@ class _Reader:
     def _bind(self, line: Line) -> None:
         for name in line.after("crt"):
             self._certificate(name, line.place, Usage.SERVER)
+        for name in [one for word in _AUTHORITIES for one in line.after(word)]:
+            if not name.startswith("@"):
+                path = str(Path(self.about.folder, self.bases["ca-base"], name))
+                self.found.authorities.append(Authorities(path, line.place))
         for name in line.after("crt-list"):
             path = self.about.path(name)
             try:

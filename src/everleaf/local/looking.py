@@ -1,6 +1,6 @@
 """One look at the running servers of this machine: a diagnosis of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
@@ -73,6 +73,8 @@ class Looker:
             found, known = self._use(use, read, configured.sockets)
             findings += found
             seen[_key(use.place, seen)] = known
+        for authorities in dict.fromkeys(configured.authorities):
+            findings += files.authorities(authorities)
         behind = tuple(dict.fromkeys(configured.backends))
         for one in behind:
             findings += backends.findings(one)
@@ -87,7 +89,7 @@ class Looker:
         )
 
     def _use(
-        self, use: Use, read: tuple[float, float], sockets: Sequence[str]
+        self, use: Use, read: tuple[float, float], sockets: list[str]
     ) -> tuple[list[Finding], dict[str, object]]:
         looked = files.look(use, self.stores, self.now)
         leaf = looked.chain[0] if looked.chain else None

@@ -53,6 +53,14 @@ class Backend:
     by_client: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """A file or folder of authorities, or of what they revoked, by which clients are judged."""
+
+    path: str
+    place: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Configured:
     """All of one server.
@@ -65,6 +73,7 @@ class Configured:
 
     uses: list[Use] = field(default_factory=list)
     backends: list[Backend] = field(default_factory=list)
+    authorities: list[Authorities] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

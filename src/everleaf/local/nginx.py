@@ -5,7 +5,7 @@ from pathlib import Path
 
 from everleaf.core.wanted import Usage
 from everleaf.local.built import said, value
-from everleaf.local.model import Backend, Configured, Use
+from everleaf.local.model import Authorities, Backend, Configured, Use
 from everleaf.local.nginx_tree import Tree
 from everleaf.local.processes import Process, Running
 from everleaf.local.text import Directive, Stack, effective, levels, named
@@ -17,6 +17,7 @@ _PASSES = (
     ("grpc_pass", "grpcs://", "grpc"),
     ("uwsgi_pass", "suwsgi://", "uwsgi"),
 )
+_AUTHORITIES = ("ssl_client_certificate", "ssl_trusted_certificate", "ssl_crl")
 _NO_FILE = ("data:", "engine:", "store:")
 
 
@@ -69,6 +70,10 @@ def configured(server: Running) -> Configured:
         for _, _, prefix in _PASSES:
             name = f"{prefix}_ssl_certificate"
             found.uses += _uses(stack, tree.folder, name, Usage.CLIENT, found)
+        found.authorities += [
+            Authorities(str(Path(tree.folder, one.first)), one.place)
+            for one in named(stack[-1], *_AUTHORITIES)
+        ]
         found.backends += _backends(stack, tree.folder)
     return found
 
