@@ -105,6 +105,15 @@ def test_a_name_is_passed_on_to_the_proxy(kind: type[Proxy], tmp_path: Path, liv
 
 
 @BOTH
+def test_an_ipv6_address_is_reached_through_a_proxy(
+    kind: type[Proxy], tmp_path: Path, live: Live
+) -> None:
+    at = free("::1")
+    with Nginx(tmp_path / "nginx", [at], {NAME: live}), kind() as proxy:
+        assert chain(ask(at, proxy.via)) == live.pair.chain
+
+
+@BOTH
 def test_a_proxy_that_does_not_know_the_user_is_the_fault(kind: type[Proxy], at: Address) -> None:
     with kind("joe", "another") as proxy:
         wrong = failure(ask(at, replace(proxy.via, password=PASSWORD)))
@@ -167,6 +176,12 @@ def test_a_name_is_resolved_on_the_other_host(sshd: Sshd, tmp_path: Path, live: 
     at = free("127.0.0.1")
     with Nginx(tmp_path / "nginx", [at], {NAME: live}):
         assert chain(ask(("localhost", at[1]), through(sshd))) == live.pair.chain
+
+
+def test_an_ipv6_address_is_reached_over_ssh(sshd: Sshd, tmp_path: Path, live: Live) -> None:
+    at = free("::1")
+    with Nginx(tmp_path / "nginx", [at], {NAME: live}):
+        assert chain(ask(at, through(sshd))) == live.pair.chain
 
 
 def test_confirm_and_diagnose_look_over_ssh(
