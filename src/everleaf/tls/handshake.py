@@ -1,5 +1,6 @@
 """One handshake that never verifies and never resumes, so that everything that is sent is seen."""
 
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 OLD_TOO = "DEFAULT@SECLEVEL=0"  # old servers shall be seen as well
 WHATEVER = "ALL:COMPLEMENTOFALL:!aNULL:@SECLEVEL=0"
 _HEARD = 1024
+_SPECIAL, _ESCAPED = re.compile(r'([,+"\\<>;])'), r"\\\1"
 _HANDSHAKE_FAILURE = 40
 _ABOUT_CLIENTS = frozenset({42, 43, 44, 45, 46, 48, 49, 51, 116})
 _RECORDS = frozenset({20, 21, 22, 23})  # RFC 8446, section 5.1
@@ -207,11 +209,6 @@ def _shown(line: "SSL.Connection", ear: Ear, channel: Channel, failed: Told | No
 
     sent = line.get_peer_cert_chain() or []
     cipher = line.get_cipher_name() or ""
-    try:
-        names = line.get_client_ca_list(as_cryptography=True)
-        authorities = tuple(one.rfc4514_string() for one in names)
-    except ValueError:
-        authorities = ()
     return Shake(
         chain=tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in sent),
         version=line.get_protocol_version_name() if cipher else "",
@@ -219,10 +216,28 @@ def _shown(line: "SSL.Connection", ear: Ear, channel: Channel, failed: Told | No
         alpn=line.get_alpn_proto_negotiated().decode("ascii", "replace"),
         staple=ear.staple,
         asked=ear.asked,
-        authorities=authorities,
+        authorities=_authorities(line),
         code=failed.code if failed else "",
         words=failed.words if failed else "",
         alert=ear.alert,
         heard=channel.heard[:_HEARD],
         channel=None if failed else channel,
+    )
+
+
+def _authorities(line: "SSL.Connection") -> tuple[str, ...]:
+    """Those whose client certificates the server says it takes, as RFC 4514 writes names."""
+    try:
+        names = line.get_client_ca_list(as_cryptography=True)
+    except TypeError:  # before pyOpenSSL 26.3
+        return tuple(_written(one.get_components()) for one in line.get_client_ca_list())
+    except ValueError:
+        return ()
+    return tuple(one.rfc4514_string() for one in names)
+
+
+def _written(parts: Sequence[tuple[bytes, bytes]]) -> str:
+    return ",".join(
+        f"{kind.decode('ascii')}={_SPECIAL.sub(_ESCAPED, value.decode('utf-8', 'replace'))}"
+        for kind, value in reversed(parts)
     )

@@ -5,11 +5,13 @@ import time
 from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everleaf.core.symptoms.table import ALL
-from everleaf.tls.handshake import Shake, shake
+from everleaf.tls.handshake import Shake, _written, shake
 
 CODES = {one.code for one in ALL}
 SOON = 5.0
@@ -73,3 +75,11 @@ def test_a_greeting_is_kept_where_nothing_more_comes() -> None:
     found = answered(b"220 mail.example.org ESMTP\r\n", closes=False, most=0.5)
     assert found.code == "other-protocol"
     assert found.heard.startswith(b"220 ")
+
+
+def test_names_are_written_as_cryptography_writes_them_by_older_versions_too() -> None:
+    parts = {"C": "DE", "O": 'A, "B" + <C>; \\d', "CN": "Leute"}
+    oids = (NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+    name = x509.Name([x509.NameAttribute(*one) for one in zip(oids, parts.values(), strict=True)])
+    found = _written([(kind.encode(), value.encode()) for kind, value in parts.items()])
+    assert found == name.rfc4514_string()
