@@ -462,3 +462,20 @@ def test_where_the_state_may_not_be_read_nothing_is_compared(authority: Authorit
     assert one.findings == ()
     assert isinstance(known, dict)
     assert "origin" not in known
+
+
+@pytest.mark.symptom("older-version-configured")
+def test_a_kept_copy_that_somebody_put_back(tmp_path: Path, ours: Ours) -> None:
+    before = ours.copy.read_bytes()
+    ours.renew()
+    ours.copy.write_bytes(before)
+    with Haproxy(tmp_path / "haproxy", [free()], [ours.copy]) as haproxy:
+        assert faults(seen(haproxy, ours.settings)) == ["older-version-configured"]
+
+
+def test_the_link_of_the_lineage_is_live_as_well(tmp_path: Path, ours: Ours) -> None:
+    link = Layout(ours.settings.state_dir).lineage("www")
+    assert link.is_symlink()
+    with nginx_with(tmp_path, link) as nginx:
+        one = seen(nginx, ours.settings)
+    assert (faults(one), notices(one)) == ([], [])

@@ -14,6 +14,7 @@ from everleaf.local.processes import Process, Running
 from everleaf.local.reading import UnreadError, read
 
 _WITH_VALUE = frozenset({"-f", "-C", "-p", "-n", "-N", "-L", "-S", "-x", "-m"})
+_SERVERS = {"server": 2, "server-template": 3}  # which word is the address
 _AUTHORITIES = ("ca-file", "ca-verify-file", "crl-file")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:-([^}]*))?\}|(\w+))")
 
@@ -132,7 +133,7 @@ class _Reader:
             self._bind(line)
         elif line.section == "crt-store" and line.words[0] == "load":
             self.found.unseen.append(f"{line.place}: load")
-        elif line.words[0] == "server" and line.section in {"backend", "listen", "peers", "ring"}:
+        elif line.words[0] in _SERVERS and line.section in {"backend", "listen", "peers", "ring"}:
             self._server(line, defaults)
 
     def _bind(self, line: Line) -> None:
@@ -172,7 +173,11 @@ class _Reader:
 
     def _server(self, line: Line, defaults: list[Line]) -> None:
         """One back end, after what `default-server` says for all of them."""
-        words = [word for one in defaults for word in one.words[1:]] + list(line.words[3:])
+        address = _SERVERS[line.words[0]]
+        if len(line.words) <= address:
+            return
+        words = [word for one in defaults for word in one.words[1:]]
+        words += line.words[address + 1 :]
         if not _is_tls(words):
             return
         whole = Line(line.section, tuple(words), line.file, line.number)
@@ -183,7 +188,7 @@ class _Reader:
         stores = [one for one in map(whole.option, ("ca-file", "ca-path")) if one]
         self.found.backends.append(
             Backend(
-                to=" ".join(line.words[1:3]),
+                to=f"{line.words[1]} {line.words[address]}",
                 place=line.place,
                 sends=sends,
                 verified=verified,
