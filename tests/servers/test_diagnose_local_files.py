@@ -199,3 +199,15 @@ def test_the_authorities_of_clients_that_were_removed(
         one = seen(server)
     assert faults(one) == ["configured-file-missing"]
     assert f"the list of authorities {roots} is not there" in one.sentence
+
+
+@pytest.mark.symptom("changed-since-reload")
+def test_a_key_beside_that_changed_without_a_reload(tmp_path: Path, authority: Authority) -> None:
+    pair = authority.issue(NAME)
+    (tmp_path / "a.pem").write_bytes(pair.files()["fullchain.pem"])
+    (tmp_path / "a.pem.key").write_bytes(pair.files()["privkey.pem"])
+    with Quiet(tmp_path / "quiet", [free()], [tmp_path / "a.pem"]) as haproxy:
+        assert seen(haproxy).findings == ()
+        aged(haproxy)
+        (tmp_path / "a.pem.key").write_bytes(pair.files()["privkey.pem"])
+        assert faults(seen(haproxy)) == ["changed-since-reload"]

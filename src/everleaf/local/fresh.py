@@ -62,7 +62,7 @@ def findings(
             what = f"the process has another certificate in memory than {use.certificate} holds"
             yield _finding(use, what, {})
         return
-    paths = dict.fromkeys(one for one in (use.certificate, use.chain, use.key) if one)
+    paths = dict.fromkeys(one for one in (use.certificate, use.chain, use.key, use.sibling) if one)
     times = [one for path in paths if (one := changed(path))]
     if not times:
         return

@@ -98,7 +98,7 @@ def _lines(path: str, server: Running, found: Configured) -> Iterator[Line]:
 
 
 def _filled(word: str, process: Process) -> str:
-    """With the variables of the process's environment, which no row shows unless it is a path."""
+    """With the variables of the process's environment, as haproxy fills them in."""
     if "$" not in word:
         return word
     return _VARIABLE.sub(
