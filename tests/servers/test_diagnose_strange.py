@@ -12,6 +12,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from everleaf.cli import status
 from everleaf.cli.diagnosed import show_all
+from everleaf.core.diagnosis import Diagnosis
 from support.lineage import NAME, chain
 from support.loopback import free
 from support.stubs import Act, alert, answers, conversation, greets, is_silent, stub
@@ -216,6 +217,17 @@ def test_a_host_in_each_form(farm: Farm, place: str) -> None:
 def test_a_machine_without_any_server_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
     show_all(())
     assert capsys.readouterr().out == "no nginx, haproxy or Apache is seen to run here\n"
+
+
+def test_what_a_configuration_leaves_to_variables_is_said_to_be_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    process = {"not_looked_at": ["/etc/nginx/nginx.conf:15: ssl_certificate"]}
+    show_all([Diagnosis(place="nginx (pid 1)", facts={"process": process})])
+    assert capsys.readouterr().out.splitlines() == [
+        "nginx (pid 1) is healthy",
+        "not looked at: /etc/nginx/nginx.conf:15: ssl_certificate",
+    ]
 
 
 # -- files -----------------------------------------------------------------------------------------

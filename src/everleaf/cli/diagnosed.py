@@ -28,6 +28,13 @@ def show(diagnosis: Diagnosis) -> None:
     if rows:
         click.echo()
         console.table(_filled([_COLUMNS, *rows]))
+    for one in _left_out(diagnosis.facts.get("process")):
+        click.echo(f"not looked at: {printable(one)}")
+
+
+def _left_out(process: object) -> Sequence[str]:
+    """What a configuration names by way of variables, say."""
+    return process.get("not_looked_at", ()) if isinstance(process, Mapping) else ()
 
 
 def _filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
