@@ -28,8 +28,8 @@ def show(diagnosis: Diagnosis) -> None:
     if rows:
         click.echo()
         console.table(_filled([_COLUMNS, *rows]))
-    for one in _left_out(diagnosis.facts.get("process")):
-        click.echo(f"not looked at: {printable(one)}")
+    for left in _left_out(diagnosis.facts.get("process")):
+        click.echo(f"not looked at: {printable(left)}")
 
 
 def _left_out(process: object) -> Sequence[str]:
