@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -76,6 +78,24 @@ def test_a_server_that_was_reloaded_is_healthy(
     until("it is healthy again", lambda: seen(server).is_healthy)
 
 
+def test_workers_that_are_on_their_way_out_do_not_count(
+    server: Server, live: Live, authority: Authority
+) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    aged(server)
+    with socket.create_connection(server.addresses[0]) as line, context.wrap_socket(line) as held:
+        held.sendall(b"GET / HTTP/1.1\r\n")  # and no end of it: its worker has to stay
+        before = server.workers()
+        live.switch(authority.issue(NAME))
+        os.kill(server.pid, _RELOAD[server.program])
+        until("it is healthy", lambda: seen(server).is_healthy)
+        one = seen(server)
+        assert server.workers() & before, "the old worker is gone"
+    assert one.is_healthy
+    assert notices(one) == (["reload-uncertain"] if server.program == "apache2" else [])
+
+
 def test_nothing_runs() -> None:
     assert diagnoses(None, below=os.getpid() + (1 << 23)) == ()
 
@@ -113,6 +133,18 @@ def test_a_file_that_was_written_over_without_a_reload(
     for name, content in authority.issue(NAME).files().items():
         (live.path / name).write_bytes(content)
     assert faults(seen(server)) == ["changed-since-reload"]
+
+
+@pytest.mark.symptom("changed-since-reload")
+def test_a_worker_that_died_and_was_replaced_has_read_nothing(
+    nginx: Nginx, live: Live, authority: Authority
+) -> None:
+    aged(nginx)
+    live.switch(authority.issue(NAME))
+    before = nginx.workers()
+    os.kill(min(before), signal.SIGKILL)
+    until("it is replaced", lambda: nginx.workers() - before and len(nginx.workers()) == 2)
+    assert faults(seen(nginx)) == ["changed-since-reload"]
 
 
 def test_haproxy_that_took_the_file_over_its_runtime_api(
