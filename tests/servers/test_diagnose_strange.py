@@ -2,6 +2,7 @@
 
 import io
 import socket
+import subprocess
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,9 +16,10 @@ from everleaf.cli.diagnosed import show_all
 from everleaf.core.diagnosis import Diagnosis
 from support.lineage import NAME, chain
 from support.loopback import free
+from support.servers import need
 from support.stubs import Act, alert, answers, conversation, greets, is_silent, stub
 from support.talkers import response
-from support.tls_farm import MIDDLE, TOP, Diagnosed, Farm, authority, kept, leaf, trusted
+from support.tls_farm import MIDDLE, TOP, Diagnosed, Farm, Openssl, authority, kept, leaf, trusted
 
 SOON = ("--timeout", "1s")
 
@@ -120,6 +122,30 @@ def test_a_certificate_of_a_thousand_names(farm: Farm) -> None:
         at, port = farm.address
         _, out, _ = said(f"{NAME}:{port}", "--address", at, "--ca-file", farm.roots)
     assert max(map(len, out.splitlines())) < 2000
+
+
+@pytest.mark.symptom("no-common-cipher", "self-signed", "weak-key")
+def test_a_certificate_with_a_dsa_key(farm: Farm) -> None:
+    live = farm.folder / "live"
+    live.mkdir()
+    key, parameters = live / "privkey.pem", live / "dsa.pem"
+    openssl("dsaparam", "-out", str(parameters), "1024")
+    openssl(
+        *("req", "-x509", "-nodes", "-newkey", f"dsa:{parameters}", "-keyout", str(key)),
+        *("-out", f"{live}/fullchain.pem", "-subj", f"/CN={NAME}", "-days", "10"),
+        *("-addext", f"subjectAltName=DNS:{NAME}"),
+    )
+    (live / "chain.pem").write_bytes((live / "fullchain.pem").read_bytes())
+    with Openssl(farm.folder / "openssl", farm.address, live, "-cipher", "ALL:@SECLEVEL=0"):
+        found = farm.look()
+    assert found.faults == ["no-common-cipher", "self-signed", "weak-key"]
+
+
+def openssl(*arguments: str) -> None:
+    done = subprocess.run(
+        [need("openssl"), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_same_certificate_eighty_times(farm: Farm) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import MD5, HashAlgorithm
 from cryptography.x509.oid import SignatureAlgorithmOID
 
@@ -62,6 +62,8 @@ def signed(above: x509.Certificate, below: x509.Certificate) -> bool:
             and digest is not None
         ):
             key.verify(signature, text, how, digest)
+        elif isinstance(key, dsa.DSAPublicKey) and digest is not None:
+            key.verify(signature, text, digest)
         else:
             return False
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
