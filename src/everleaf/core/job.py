@@ -226,7 +226,7 @@ class Job:
     def refused(self) -> tuple[Rejection, ...]:
         """The rejections that still hold: neither hook nor deployment has changed since.
 
-        Once the live version is over none does: what is served cannot become worse.
+        By hand those end that were there before; what this very run has taken back, stays so. Once the live version is over none does: what is served cannot become worse.
         """
         return tuple(one for one in self.standing.rejections if self._still_refused(one))
 
@@ -280,8 +280,9 @@ class Job:
     def _still_refused(self, rejection: Rejection) -> bool:
         live = self.holding.live_version
         over = live is not None and live.earliest_end <= self.now
+        ended = self.force and rejection.at < self.started
         return (
-            not self.force
+            not ended
             and not over
             and rejection.hook == dict(self.hooks).get(rejection.terminator, "")
             and rejection.deployment == self.wanted.deployment

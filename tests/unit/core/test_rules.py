@@ -157,9 +157,11 @@ def job(*versions: Version, live: str, **more: object) -> Job:
     )  # fmt: skip
 
 
-def rejection(hook: str = "1", deployment: str = WANTED.deployment) -> Rejection:
+def rejection(
+    hook: str = "1", deployment: str = WANTED.deployment, at: datetime = NOW
+) -> Rejection:
     return Rejection(
-        version="v2", terminator="edge", hook=hook, deployment=deployment, words=(), at=NOW
+        version="v2", terminator="edge", hook=hook, deployment=deployment, words=(), at=at
     )
 
 
@@ -173,10 +175,11 @@ def test_the_newest_valid_version_should_be_live() -> None:
     ("versions", "more"),
     [
         ((version("v1"), version("v2")), {"rejections": (rejection(),)}),
+        ((version("v1"), version("v2")), {"rejections": (rejection(),), "force": True}),
         ((version("v1"), version("v2", life=DAY)), {}),
         ((version("v1"), version("p", placeholder=True)), {}),
     ],
-    ids=["kept back", "expired", "placeholder"],
+    ids=["kept back", "kept back by this very run", "expired", "placeholder"],
 )
 def test_a_version_that_may_not_go_live_is_passed_over(
     versions: tuple[Version, ...], more: dict[str, object]
@@ -191,7 +194,7 @@ def test_a_version_that_may_not_go_live_is_passed_over(
     [
         {"rejections": (rejection(hook="2"),)},
         {"rejections": (rejection(deployment="other"),)},
-        {"rejections": (rejection(),), "force": True},
+        {"rejections": (rejection(at=NOW - DAY),), "force": True},
     ],
     ids=["another hook", "another deployment", "by hand"],
 )

@@ -123,6 +123,15 @@ def test_by_default_what_could_not_be_confirmed_stays(bench: Bench) -> None:
     assert live(bench) != first
 
 
+def test_it_is_rolled_back_in_a_run_that_was_forced_as_well(bench: Bench) -> None:
+    bench.want("a", "edge", on_unconfirmed=Unconfirmed.ROLL_BACK)
+    bench.run()
+    first = live(bench)
+    bench.edges.down.add("edge")
+    assert bench.run(force=True).failing == ("a",)
+    assert (live(bench), bench.versions("a")) == (first, 2)
+
+
 def test_it_is_rolled_back_where_the_policy_says_so_remembered_and_nothing_is_ordered(
     bench: Bench,
 ) -> None:
