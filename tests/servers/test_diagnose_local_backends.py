@@ -84,7 +84,8 @@ def test_nginx_checks_nothing_and_sends_no_name_by_default(
     assert (faults(one), notices(one)) == ([], ["backend-not-verified", "backend-name-not-sent"])
     assert to.split()[1] in words(one, "backend-not-verified")
     known = backend(one)
-    assert (known["server_name"], known["verified"]) == (None, False)
+    assert known["server_name"] is None
+    assert (known["verified"], known["name_checked"]) == (False, False)
 
 
 def test_nginx_that_checks_all(tmp_path: Path, live: Live, roots: Path) -> None:
