@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from everleaf.core.approach import StartTls
 from support.certs import Pair
 from support.daemons import Apache, Caddy
-from support.forge import CLIENT, rsa_key
+from support.forge import CLIENT, DAY, rsa_key
 from support.lineage import NAME, chain
 from support.loopback import PATIENCE, Address, free, written
 from support.mail import Dovecot, Postfix
@@ -26,6 +26,7 @@ from support.stubs import Act, answers, closes, greets, is_silent, resets, stub
 from support.talkers import response, talking
 from support.tls_farm import (
     MIDDLE,
+    START,
     TOP,
     Bound,
     Farm,
@@ -161,6 +162,18 @@ def test_an_rsa_leaf_below_an_ecdsa_authority_and_the_other_way_round(farm: Farm
     farm.roots = trusted(farm.folder, links[-1].below())
     with farm.nginx(farm.live(*links)):
         healthy(farm)
+
+
+@pytest.mark.symptom("expires-soon")
+def test_the_last_hours_of_a_certificate_are_a_notice(farm: Farm) -> None:
+    with farm.nginx(farm.live(leaf(start=START - 80 * DAY, end=START + DAY / 4), MIDDLE, TOP)):
+        healthy(farm, notices=["expires-soon", *HTTP])
+
+
+def test_a_file_of_the_leaf_alone_says_nothing_of_the_chain(farm: Farm) -> None:
+    live = farm.live(leaf(), MIDDLE, TOP)
+    with farm.nginx(live):
+        healthy(farm, "--expect", live / "cert.pem")
 
 
 # -- names -----------------------------------------------------------------------------------------

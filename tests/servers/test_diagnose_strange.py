@@ -256,6 +256,24 @@ def test_what_a_configuration_leaves_to_variables_is_said_to_be_left_out(
     ]
 
 
+@pytest.mark.symptom("hostname-mismatch")
+@pytest.mark.parametrize(
+    ("name", "host", "why"),
+    [
+        ("*.example.org", "example.org", "*.example.org does not stand for example.org itself"),
+        ("*.example.org", "a.b.example.org", "*.example.org stands for one label only"),
+        ("www.example.org", "example.org", "with and without www are two names"),
+    ],
+)
+def test_a_name_that_is_close_says_why_it_is_another(
+    farm: Farm, name: str, host: str, why: str
+) -> None:
+    with farm.nginx(farm.live(leaf(name), MIDDLE, TOP)):
+        found = farm.look(host=host)
+    assert found.faults == ["hostname-mismatch"]
+    assert what(found).endswith(f": {why}")
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 

@@ -205,6 +205,14 @@ PRIVATE_ROOT = Symptom(
     check="Nothing, where the authority is meant to be private",
     weight=Weight.NOTICE,
 )
+EXPIRES_SOON = Symptom(
+    code="expires-soon",
+    rank=95,
+    meaning="Less than a twentieth of the certificate's lifetime is left: it should have been "
+    "renewed long ago.",
+    check="Check whether it is renewed automatically, by whom, and why that has failed so far",
+    weight=Weight.NOTICE,
+)
 NOT_FOR_BROWSERS = Symptom(
     code="key-not-for-browsers",
     rank=97,
@@ -245,4 +253,5 @@ ROWS: tuple[Symptom, ...] = (
     EXPIRED_CROSS_SIGNATURE,
     PRIVATE_ROOT,
     NOT_FOR_BROWSERS,
+    EXPIRES_SOON,
 )

@@ -35,12 +35,11 @@ def findings(leaf: x509.Certificate, name: str) -> Iterator[Finding]:
         dns = (common.lower(),) if common else ()
     if not wanted or is_for(wanted, dns, addresses):
         return
-    names = [*dns, *addresses]
+    names, why = [*dns, *addresses], _why(wanted, dns, addresses)
     yield Finding(
         symptom=HOSTNAME_MISMATCH,
-        what=f"the certificate is for {_listed(names)} and not for {wanted}"
-        + _why(wanted, dns, addresses),
-        detail={"wanted": wanted, "names": names},
+        what=f"the certificate is for {_listed(names)} and not for {wanted}{why}",
+        detail={"wanted": wanted, "names": names, "close": bool(why)},
     )
 
 

@@ -9,6 +9,7 @@ from everleaf.core.diagnosis import Finding
 from everleaf.core.symptoms import Symptom
 from everleaf.core.symptoms.chain import (
     EXPIRED,
+    EXPIRES_SOON,
     INTERMEDIATE_EXPIRED,
     INTERMEDIATE_NOT_YET_VALID,
     NOT_YET_VALID,
@@ -17,10 +18,19 @@ from everleaf.core.symptoms.chain import (
 from everleaf.pki.judging.links import is_self_signed
 from everleaf.pki.judging.words import apart, called, iso, shown
 
+_SOON = 20  # a certificate is renewed when a third of its life is left
+
 
 def of_leaf(leaf: x509.Certificate, now: datetime) -> Iterator[Finding]:
     """To the second: clients make no allowance for clocks that differ."""
     yield from _judged(leaf, "the certificate", now, (EXPIRED, NOT_YET_VALID))
+    start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if now < end and (end - now) * _SOON < end - start:
+        yield Finding(
+            symptom=EXPIRES_SOON,
+            what=f"the certificate ends in {apart(end - now)}, at {shown(end)}",
+            detail={"not_after": iso(end), "seconds": int((end - now).total_seconds())},
+        )
 
 
 def of_authority(one: x509.Certificate, leaf: x509.Certificate, now: datetime) -> Iterator[Finding]:

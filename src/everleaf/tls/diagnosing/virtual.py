@@ -14,6 +14,9 @@ def wrong_host(
 ) -> tuple[Finding, ...]:
     """The default virtual host answers for the name, where that is so.
 
+    A certificate for a name that is close (with `www` or without, a wildcard of the wrong level) is
+    meant for the host, and says more by itself.
+
     Args:
         name: that was sent.
         named: the handshake with it.
@@ -22,7 +25,8 @@ def wrong_host(
     """
     if bare is None or not named.chain or bare.chain[:1] != named.chain[:1]:
         return ()
-    if not any(one.symptom is HOSTNAME_MISMATCH for one in judged):
+    mismatches = [one for one in judged if one.symptom is HOSTNAME_MISMATCH]
+    if not mismatches or any(one.detail.get("close") for one in mismatches):
         return ()
     what = (
         f"no virtual host answers for {name}: the certificate is the one that is sent where no "
