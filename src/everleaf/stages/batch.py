@@ -192,7 +192,7 @@ class Batch:
         version, now = self._target[name], self._tools.clock.now()
         before = self._standing(name).took(terminator)
         taken = Taken(version=version, at=now, tried=version, attempts=Attempts())
-        if self._standing(name).stale(terminator):
+        if before.version == version and self._standing(name).stale(terminator):
             # A reload because of a stale edge counts as missed until the edge is confirmed.
             taken = replace(before.missed(version, now), at=now)
         self._write_taken(name, terminator, taken, settled=version)

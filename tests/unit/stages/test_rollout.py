@@ -7,7 +7,7 @@ import pytest
 
 from everleaf.core.outcome import Held
 from everleaf.core.quiet import QuietHours
-from everleaf.core.standing import Pin
+from everleaf.core.standing import Pin, Sight
 from everleaf.core.wanted import Unconfirmed
 from support.bench import Bench
 
@@ -130,6 +130,21 @@ def test_it_is_rolled_back_in_a_run_that_was_forced_as_well(bench: Bench) -> Non
     bench.edges.down.add("edge")
     assert bench.run(force=True).failing == ("a",)
     assert (live(bench), bench.versions("a")) == (first, 2)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_an_edge_that_kept_the_old_one_is_well_again_once_it_is_rolled_back(
+    bench: Bench, force: bool
+) -> None:
+    bench.want("a", "edge", on_unconfirmed=Unconfirmed.ROLL_BACK)
+    bench.run()
+    first = live(bench)
+    bench.edges.deaf.add("edge")
+    bench.clock.turn(days=0 if force else DAYS)
+    assert bench.run(force=force).failing == ("a",)
+    standing = bench.store.standing("a")
+    assert (live(bench), standing.took("edge").version) == (first, first)
+    assert [one.sight for one in standing.observations] == [Sight.CONFIRMED]
 
 
 def test_it_is_rolled_back_where_the_policy_says_so_remembered_and_nothing_is_ordered(
