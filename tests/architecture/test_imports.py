@@ -19,7 +19,7 @@ LINTER = str(Path(sys.executable).with_name("lint-imports"))
 # What the core may import of the standard library and of others: nothing that touches the world.
 PURE = {
     "base64", "collections", "dataclasses", "datetime", "enum", "everleaf", "functools", "hashlib",
-    "idna", "ipaddress", "pathlib", "re",
+    "idna", "ipaddress", "pathlib", "re", "typing",
 }  # fmt: skip
 
 HEAVY = ("acme", "josepy", "cryptography", "dns", "tenacity", "structlog", "rich", "urllib3", "ssl")

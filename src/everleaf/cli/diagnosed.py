@@ -85,7 +85,8 @@ def _rows(at: str, facts: object) -> Iterator[tuple[str, ...]]:
     if chain:
         yield *seen, *_told(chain[0])
     else:
-        yield *seen, "-", "-", printable(str(facts.get("words") or "-"))
+        words = facts.get("words")
+        yield *seen, f"none: {printable(str(words))}" if words else "-", "-", "-"
     if other:
         yield at, "-", "-", *_told(other[0])
 

@@ -182,9 +182,9 @@ def test_people_read_the_sentence_first_then_the_rest_then_the_addresses(
         "",
         f"note: root-sent at 192.0.2.2: it sends a root. {ROOT_SENT.check}",
         "",
-        "WHERE      TLS      CIPHER  CERTIFICATE         ISSUER  END",
-        "192.0.2.1  TLSv1.3  C       a, b, c and 2 more  CN=R    2026-12-01T00:00:00Z",
-        "192.0.2.2  -        -       -                   -       no answer in time",
+        "WHERE      TLS      CIPHER  CERTIFICATE              ISSUER  END",
+        "192.0.2.1  TLSv1.3  C       a, b, c and 2 more       CN=R    2026-12-01T00:00:00Z",
+        "192.0.2.2  -        -       none: no answer in time  -       -",
     ]
 
 
