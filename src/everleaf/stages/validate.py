@@ -231,11 +231,15 @@ def _finalize(work: Work, order: Order) -> Order:
 
 
 def _mark_finalized(work: Work) -> bool:
-    """Write down, before it is sent, that the certificate is asked for; whether that is new."""
+    """Write down, before it is sent, that the certificate is asked for; whether that is new.
+
+    How long the authority took over the validation is not held against its issuing.
+    """
     known = work.tools.shelf.holding(work.job.wanted).pending or work.pending
     if known.finalized:
         return False
-    work.tools.shelf.update(work.job.name, replace(known, finalized=True))
+    fresh = replace(known, finalized=True, waiting_since=None, looks=0)
+    work.tools.shelf.update(work.job.name, fresh)
     return True
 
 

@@ -299,6 +299,22 @@ def test_a_chain_that_is_not_trusted_is_looked_at_again_and_ordered_anew_only_by
     assert bench.ca.ordered == 2
 
 
+def test_a_certificate_that_is_being_issued_is_not_given_up_for_how_long_its_validation_took(
+    bench: Bench,
+) -> None:
+    bench.want("a", "edge")
+    bench.ca.stuck = {"a.example.org"}
+    for _ in range(5):
+        bench.run()
+        bench.clock.turn(hours=6)
+    bench.ca.stuck, bench.ca.processing = set(), 100
+    bench.run()
+    bench.clock.turn(hours=1)
+    bench.run()
+    assert bench.ca.ordered == len(bench.ca.certificates) == 1
+    assert bench.shelf.holding(bench.wanted["a"]).newest is not None
+
+
 def test_two_certificates_for_the_same_names_are_ordered_one_after_the_other(
     bench: Bench,
 ) -> None:
