@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from everleaf.core import approach as core
 from everleaf.core.approach import Approach, StartTls, Via, Way
 from everleaf.ports import Ask, Probe, Seen
+from everleaf.system.secrets import Secret
 from everleaf.tls.probe import TlsProbe
 from fakes.edges import Edges
 from support.certs import Authority, Live, Pair
@@ -343,3 +344,12 @@ def test_a_vantage_without_a_way_is_not_our_own_lack_of_one() -> None:
     via = Via(way=Way.SOCKS5, host=host, port=port)
     seen = TlsProbe().look(replace(ask(("2001:db8::1", 443)), approach=Approach(via=via)), 10)
     assert (seen.code, seen.no_route) == ("vantage-failed", False)
+
+
+def test_the_password_of_a_proxy_that_is_not_where_it_should_be_is_told_so() -> None:
+    host, port = free()
+    hidden = Secret(env="NO_SUCH_VARIABLE")
+    via = Via(way=Way.SOCKS5, host=host, port=port, user="me", hidden=hidden)
+    seen = TlsProbe().look(replace(ask(free()), approach=Approach(via=via)), 10)
+    assert seen.code == "vantage-failed"
+    assert "NO_SUCH_VARIABLE" in seen.words

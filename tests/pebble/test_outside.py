@@ -91,8 +91,15 @@ def test_dovecot_by_starttls(machine: Machine, tmp_path: Path, protocol: StartTl
     hooked(machine, "dovecot", server.settings)
     endpoints(machine, f'port = {address[1]}, starttls = "{protocol}"')
     machine.everleaf("placeholder", "www")
+    machine.sections["authorities.pebble"] += '\nstaging = "pebble"'
     with server:
         issued_and_renewed(machine)
+        machine.everleaf("confirm")
+        machine.everleaf("status", "--probe")
+        rehearsed = machine.everleaf("run", "--dry-run")
+        assert "1 of 1 addresses answer" in rehearsed.out + rehearsed.err
+    machine.everleaf("confirm", expect=1)
+    machine.everleaf("run", "--dry-run", expect=1)
 
 
 def test_postgresql_by_its_own_request_for_tls(machine: Machine, tmp_path: Path) -> None:
