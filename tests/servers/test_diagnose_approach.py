@@ -69,6 +69,17 @@ def test_starttls_asked_of_a_port_that_speaks_tls_at_once(
     assert "without --starttls" in found.document["sentence"]
 
 
+@pytest.mark.symptom("tls-at-once", "expired")
+def test_the_certificate_of_a_port_that_speaks_tls_at_once_is_judged_all_the_same(
+    tmp_path: Path, at: Address
+) -> None:
+    old = kept(tmp_path / "old", chain(leaf(**over()), MIDDLE, TOP)[:-1], leaf().key)
+    roots = trusted(tmp_path, ROOT)
+    with Openssl(tmp_path / "openssl", at, old):
+        found = look(at, "--ca-file", roots, "--starttls", "smtp", *SOON)
+    assert found.faults == ["tls-at-once", "expired"]
+
+
 @pytest.mark.symptom("starttls-not-offered")
 def test_postfix_with_tls_switched_off(tmp_path: Path, at: Address, live: Path) -> None:
     server = Postfix(tmp_path / "postfix", at, live)

@@ -41,7 +41,7 @@ def command(context: Context, names: tuple[str, ...], *, as_json: bool) -> int:
     else:
         console.table(
             [
-                (name, one.endpoint, one.address or "-", one.sight.value, one.words)
+                (name, one.endpoint, one.address or "-", one.code or one.sight.value, one.words)
                 for name, found in seen.items()
                 for one in found
             ]

@@ -91,8 +91,10 @@ def _local(context: Context, *, as_json: bool) -> int:
     found = diagnoses(settings)
     if as_json:
         diagnosed.dump_all(found)
-    else:
+    elif found:
         diagnosed.show_all(found)
+    else:
+        click.echo("No nginx, haproxy or Apache runs here.")
     return 0 if all(one.is_healthy for one in found) else FAILING
 
 

@@ -19,7 +19,13 @@ from everleaf.errors import MachineError
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s*(.*?)\s*-----END CERTIFICATE-----", re.DOTALL)
 _LINE = 64
-_UNREADABLE = (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
+_UNREADABLE = (
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _QUIETLY = Lock()
 
 

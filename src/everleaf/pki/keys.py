@@ -16,6 +16,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from everleaf.core.wanted import KeyType
 from everleaf.errors import MachineError
+from everleaf.pki import certificates
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -88,8 +89,8 @@ def matches(key_pem: bytes, leaf_der: bytes) -> bool:
 def kind_of(leaf_der: bytes) -> str:
     """`ecdsa` or `rsa`, by a certificate's key; empty: another, or it cannot be read."""
     try:
-        key = load_der_x509_certificate(leaf_der).public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = certificates.load(leaf_der).public_key()
+    except ValueError:
         return ""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "ecdsa"

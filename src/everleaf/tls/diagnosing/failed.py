@@ -36,7 +36,11 @@ _NO_CONNECTION = _codes(
 )
 _WITHOUT_A_WORD = _codes(connection.CLOSED, connection.CONNECTION_RESET)
 _NOT_TURNING = _codes(connection.STARTTLS_NOT_OFFERED, connection.STARTTLS_REFUSED)
-_BEFORE_TLS = _NOT_TURNING | _WITHOUT_A_WORD | _codes(connection.STARTTLS_FAILED, connection.SILENT)
+_BEFORE_TLS = (
+    _NOT_TURNING
+    | _WITHOUT_A_WORD
+    | _codes(connection.STARTTLS_FAILED, connection.SILENT, connection.TLS_AT_ONCE)
+)
 
 
 @dataclass(frozen=True, slots=True)
