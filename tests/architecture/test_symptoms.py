@@ -34,8 +34,8 @@ sys.exit(pytest.main([*options, *sys.argv[1:]], [Lister()]))
 
 @pytest.fixture(scope="module")
 def provoked() -> dict[str, list[str]]:
-    """The tests of a symptom, by its code: as pytest collects them, so that tables count too."""
-    folders = [str(ROOT / "tests" / one) for one in ("unit", "servers", "pebble")]
+    """The tests of a symptom at real servers, by its code, as pytest collects them."""
+    folders = [str(ROOT / "tests" / one) for one in ("servers", "pebble")]
     done = subprocess.run(
         [sys.executable, "-c", _LISTING, *folders],
         cwd=ROOT,
