@@ -14,6 +14,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from everleaf.cli import status
 from everleaf.cli.diagnosed import show_all
 from everleaf.core.diagnosis import Diagnosis
+from support.daemons import Apache
+from support.forge import CLIENT
 from support.lineage import NAME, chain
 from support.loopback import free
 from support.servers import need
@@ -92,6 +94,23 @@ def test_a_port_of_starttls_that_does_not_offer_it(farm: Farm) -> None:
     assert found.faults == ["starttls-not-offered", "starttls-port"]
     second = found.document["findings"][1]["what"]
     assert second == "it speaks SMTP ('220 mail.example.org ESMTP')"
+
+
+@pytest.mark.symptom("client-certificate-required")
+def test_apache_that_asks_for_a_certificate_when_the_request_has_been_made(farm: Farm) -> None:
+    server = Apache(farm.folder / "apache", farm.address, farm.live(leaf(), MIDDLE, TOP))
+    server.extra = (
+        f"SSLProtocol TLSv1.2\nSSLCACertificateFile {farm.roots}\n"
+        "<Location />\nSSLVerifyClient require\nSSLVerifyDepth 3\n</Location>\n"
+    )
+    one = leaf("client", subject="client", usages=CLIENT)
+    pair = farm.live(one, MIDDLE, TOP, name="client")
+    given = ("--client-cert", pair / "fullchain.pem", "--client-key", pair / "privkey.pem")
+    with server:
+        without, with_one = farm.look(), farm.look(*given)
+    assert without.faults == ["client-certificate-required"]
+    assert "when a request has been made" in what(without)
+    assert (with_one.faults, with_one.notices) == ([], ["hsts-absent"])
 
 
 @pytest.mark.symptom("starttls-port", "handshake-failed")

@@ -81,6 +81,11 @@ class Channel:
         self.heard = b""
 
     @property
+    def asked(self) -> bool:
+        """Whether the other side has asked for a certificate so far."""
+        return self._ear.asked
+
+    @property
     def alert(self) -> int | None:
         """The fatal alert that the other side has sent so far."""
         return self._ear.alert

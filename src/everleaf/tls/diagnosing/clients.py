@@ -29,7 +29,7 @@ def findings(
         now: aware.
     """
     if not main.asked:
-        return _not_asked(main) if lines.client else ()
+        return _asked_late(lines, main)
     refused = _refusal(lines, main)
     found = [] if refused is None else [_told(refused, main)]
     in_http = [one for one in said if one.symptom is clients.CLIENT_REFUSED_IN_HTTP]
@@ -60,8 +60,12 @@ def named(said: Sequence[Finding], main: Shake) -> list[Finding]:
     ]
 
 
-def _not_asked(main: Shake) -> tuple[Finding, ...]:
-    if not main.ended_well:
+def _asked_late(lines: Lines, main: Shake) -> tuple[Finding, ...]:
+    """When a request was made, or never."""
+    late = lines.refused_late
+    if late is not None:
+        return (finding(late.code, f"{late.words}, when a request has been made"),)
+    if not main.ended_well or lines.client is None or lines.asked_late:
         return ()
     what = "it asks for no client certificate, and one was at hand"
     return (Finding(symptom=clients.CLIENT_NOT_ASKED, what=what),)

@@ -11,10 +11,10 @@ from everleaf.core.approach import Approach, Pair
 from everleaf.core.diagnosis import Question
 from everleaf.ports import Ask
 from everleaf.tls.channel import Channel, ShakeError
-from everleaf.tls.handshake import KINDS, Shake, shake
+from everleaf.tls.handshake import KINDS, Shake, alerted, shake
 from everleaf.tls.line import opened
 from everleaf.tls.names import sent_name
-from everleaf.tls.symptoms import told
+from everleaf.tls.symptoms import Told, told
 
 HTTP = ("http/1.1",)
 
@@ -26,12 +26,16 @@ class Lines:
         address: that address.
         client: what is presented where the server asks for it; None: nothing.
         approach: how it is reached; another one than asked for where that has led further.
+        asked_late: a certificate was asked for not by the handshake, but when a request was made.
+        refused_late: what the server said then, where it refused the client.
     """
 
     def __init__(self, question: Question, address: str) -> None:
         self._question = question
         self.address = address
         self.client: Pair | None = question.client
+        self.asked_late = False
+        self.refused_late: Told | None = None
         # What is served over QUIC is looked at over TCP: it is one server as a rule.
         self.approach = replace(question.approach, http3=False)
 
@@ -100,7 +104,19 @@ class Lines:
             )
             if found.channel is None:
                 raise ShakeError(found.words, found.code)
-            yield found, found.channel
+            try:
+                yield found, found.channel
+            finally:
+                self._remember(found, found.channel)
+
+    def _remember(self, found: Shake, channel: Channel) -> None:
+        """TLS 1.2 may ask by another handshake inside; Apache does so for some paths."""
+        if found.asked or not channel.asked:
+            return
+        self.asked_late = True
+        if channel.alert is not None:
+            presented = self.client is not None
+            self.refused_late = alerted(channel.alert, asked=True, presented=presented)
 
     @contextmanager
     def connect(self) -> Iterator[Channel]:
