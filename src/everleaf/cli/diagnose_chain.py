@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 from everleaf.core.diagnosis import Diagnosis, Finding, ranked
 from everleaf.core.symptoms.chain import KEY_MISMATCH
 from everleaf.errors import OperatorError
-from everleaf.pki.certificates import load, read, split
+from everleaf.pki.certificates import is_certificate, read, split
 from everleaf.pki.judging import judge
 from everleaf.pki.judging.facts import facts
 from everleaf.pki.judging.names import names_of
@@ -38,7 +38,7 @@ def diagnosis(chain: Path, key: Path | None, root: Path | None, name: str | None
     """
     ders = _certificates(chain)
     trusted = stores(root)
-    if root is not None and not any(map(_is_certificate, trusted[0].roots)):
+    if root is not None and not any(map(is_certificate, trusted[0].roots)):
         raise _bad(root, "the root holds no certificate that can be read", "Name a PEM file")
     found = list(judge(ders, name or "", trusted, SystemClock().now()))
     if key is not None:
@@ -58,26 +58,18 @@ def _certificates(path: Path) -> tuple[bytes, ...]:
         raise _bad(
             path, "the chain is cut off within a certificate", "Copy the file once more, whole"
         )
-    if not ders and _is_certificate(text):
+    if not ders and is_certificate(text):
         remedy = "Servers read PEM: `openssl x509 -inform der -in FILE` makes it of DER"
         raise _bad(path, "the chain is DER, not PEM", remedy)
     if not ders and _KEY.search(text):
         raise _bad(
             path, "the chain holds a private key and no certificate", "Name the chain's file"
         )
-    if not any(map(_is_certificate, ders)):
+    if not any(map(is_certificate, ders)):
         raise _bad(
             path, "the chain holds no certificate that can be read", "Name a chain's file, PEM"
         )
     return ders
-
-
-def _is_certificate(der: bytes) -> bool:
-    try:
-        load(der)
-    except ValueError:
-        return False
-    return True
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -109,7 +101,7 @@ def _public(path: Path) -> bytes:
 
 def _mismatch(path: Path, public: bytes, ders: Sequence[bytes]) -> Iterator[Finding]:
     """The key is not the leaf's; where the first certificate is unreadable, nobody can tell."""
-    if not _is_certificate(ders[0]):
+    if not is_certificate(ders[0]):
         return
     sent, _ = read(ders)
     leaf = leaf_of(sent)

@@ -226,7 +226,8 @@ class Job:
     def refused(self) -> tuple[Rejection, ...]:
         """The rejections that still hold: neither hook nor deployment has changed since.
 
-        By hand those end that were there before; what this very run has taken back, stays so. Once the live version is over none does: what is served cannot become worse.
+        By hand those end that were there before; what this very run has taken back, stays so. Once
+        the live version is over none does: what is served cannot become worse.
         """
         return tuple(one for one in self.standing.rejections if self._still_refused(one))
 

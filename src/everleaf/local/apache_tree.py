@@ -7,19 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from everleaf.core.diagnosis import Finding
 from everleaf.local.apache_text import Statement, statements
-from everleaf.local.reading import UnreadError, read
-from everleaf.local.text import Body, Directive
+from everleaf.local.included import DEEPEST, Including
+from everleaf.local.text import Directive
 
-DEEPEST = 100
-MOST = 10_000  # files, each counted as often as it is included
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 _BUILT_IN = frozenset({"core.c", "http_core.c", "mod_so.c", "mod_unixd.c", "prefork.c"})
 
 
 @dataclass(slots=True)
-class Tree:
+class Tree(Including):
     """Reads a file with its includes.
 
     Attributes:
@@ -33,24 +30,16 @@ class Tree:
     defined: dict[str, str]
     environment: Callable[[str], str]
     modules: set[str] = field(default_factory=set)
-    findings: list[Finding] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
 
     def path(self, name: str) -> str:
         """Absolute."""
         return str(Path(self.root, name))
 
-    def read(self, path: str, place: str, around: tuple[str, ...] = (), depth: int = 0) -> Body:
-        """The directives of a file; one that includes itself is read once."""
-        if path in around or depth > DEEPEST or len(self.files) >= MOST:
-            return ()
-        try:
-            text = read(path, "configuration file", place).decode("utf-8", "replace")
-        except UnreadError as error:
-            self.findings.append(error.finding)
-            return ()
-        self.files.append(path)
-        return tuple(self._body(statements(text), path, (*around, path), depth + 1))
+    def directives(
+        self, text: str, file: str, around: tuple[str, ...], depth: int
+    ) -> Iterator[Directive]:
+        """Those of a file's text, included ones in their places."""
+        return self._body(statements(text), file, around, depth)
 
     def _body(
         self, given: Iterator[Statement], file: str, around: tuple[str, ...], depth: int

@@ -12,7 +12,7 @@ from everleaf.core.wanted import Usage
 from everleaf.local.keys import Unusable, key_blocks, public_of
 from everleaf.local.model import Authorities, Use
 from everleaf.local.reading import UnreadError, read, unread
-from everleaf.pki.certificates import load, split
+from everleaf.pki.certificates import is_certificate, load, split
 from everleaf.pki.judging import judge
 from everleaf.pki.keys import public_bytes
 
@@ -46,7 +46,7 @@ def look(use: Use, stores: Sequence[Store], now: datetime) -> Looked:
     except UnreadError as error:
         found.findings.append(error.finding)
         return found
-    if not any(map(_is_certificate, found.chain)):
+    if not any(map(is_certificate, found.chain)):
         found.findings.append(_holds_none(use, text))
         found.chain = ()
         return found
@@ -71,19 +71,11 @@ def _more(use: Use) -> tuple[bytes, ...]:
     return split(read(use.chain, "chain", use.place))
 
 
-def _is_certificate(der: bytes) -> bool:
-    try:
-        load(der)
-    except ValueError:
-        return False
-    return True
-
-
 def _holds_none(use: Use, text: bytes) -> Finding:
     why = "holds no certificate that can be read"
     if not text.strip():
         why = "is empty"
-    elif _is_certificate(text):
+    elif is_certificate(text):
         why = "is DER, and PEM is wanted"
     return Finding(
         symptom=FILE_UNREADABLE,
@@ -122,7 +114,7 @@ def _compared(use: Use, text: bytes, leaf: bytes) -> Iterator[Finding]:
             detail={"path": path},
         )
         return
-    if public and _is_certificate(leaf) and public != public_bytes(load(leaf).public_key()):
+    if public and is_certificate(leaf) and public != public_bytes(load(leaf).public_key()):
         yield Finding(
             symptom=symptoms.KEY_MISMATCH,
             what=f"the key in {path} does not belong to the certificate in {use.certificate}",

@@ -2,42 +2,25 @@
 
 import glob
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from everleaf.core.diagnosis import Finding
+from everleaf.local.included import DEEPEST, Including
 from everleaf.local.nginx_text import Token, tokens
-from everleaf.local.reading import UnreadError, read
-from everleaf.local.text import Body, Directive
-
-DEEPEST = 100
-MOST = 10_000  # files, each counted as often as it is included
+from everleaf.local.text import Directive
 
 
 @dataclass(slots=True)
-class Tree:
-    """Reads a file with its includes, which are relative to the folder of the first one.
-
-    Attributes:
-        findings: files that could not be read.
-        files: all that were.
-    """
+class Tree(Including):
+    """Reads a file with its includes, which are relative to the folder of the first one."""
 
     folder: str
-    findings: list[Finding] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
 
-    def read(self, path: str, place: str, around: tuple[str, ...] = (), depth: int = 0) -> Body:
-        """The directives of a file; one that includes itself is read once."""
-        if path in around or depth > DEEPEST or len(self.files) >= MOST:
-            return ()
-        try:
-            text = read(path, "configuration file", place).decode("utf-8", "replace")
-        except UnreadError as error:
-            self.findings.append(error.finding)
-            return ()
-        self.files.append(path)
-        return tuple(self._body(tokens(text), path, (*around, path), depth + 1))
+    def directives(
+        self, text: str, file: str, around: tuple[str, ...], depth: int
+    ) -> Iterator[Directive]:
+        """Those of a file's text, included ones in their places."""
+        return self._body(tokens(text), file, around, depth)
 
     def _body(
         self, words: Iterator[Token], file: str, around: tuple[str, ...], depth: int

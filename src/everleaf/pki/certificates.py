@@ -80,6 +80,15 @@ def load(der: bytes) -> x509.Certificate:
     return one
 
 
+def is_certificate(der: bytes) -> bool:
+    """Whether it can be read whole."""
+    try:
+        load(der)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Some roots have a serial number below one: `cryptography` warns of it, everybody takes it.

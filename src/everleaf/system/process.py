@@ -90,27 +90,33 @@ class _Tail:
 
 
 def _wait(process: "subprocess.Popen[bytes]", limit: float, clock: Clock) -> int | None:
-    end = clock.monotonic() + limit
+    over = clock.monotonic() + limit
     while True:
-        left = end - clock.monotonic()
+        left = over - clock.monotonic()
         try:
             return process.wait(max(0.0, min(_LOOK, left)))
         except subprocess.TimeoutExpired:
             pass
-        if clock.monotonic() >= end:
-            _end(process)
+        if clock.monotonic() >= over:
+            end(process)
             return None
         if not clock.remaining():
-            _end(process)
+            end(process)
             raise EndOfTimeError("the run ended while a program of it was running")
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]", grace: float = _GRACE) -> None:
+    """End a process group: asked to, and after `grace` seconds without asking.
+
+    Args:
+        process: its leader.
+        grace: what a leader that was asked to end is waited for.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
         try:
-            process.wait(_GRACE)
+            process.wait(grace)
         except subprocess.TimeoutExpired:
             continue
         break

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from everleaf.core.symptoms.connection import (
     VANTAGE_FAILED,
 )
 from everleaf.core.wanted import join_port
+from everleaf.system.process import end
 from everleaf.tls.line.errors import LineError
 from everleaf.tls.line.talk import Deadline, shown
 
@@ -71,7 +71,7 @@ def through_ssh(via: Via, host: str, port: int, deadline: Deadline) -> Iterator[
             yield ours
         finally:
             ours.close()
-            _end(process)
+            end(process)
             words.close()
 
 
@@ -153,15 +153,3 @@ def _failure(via: Via, words: list[str]) -> LineError:
                 return LineError(f"{via} does not reach the server: {reason}", symptom)
     last = [line for line in words if line != _AFTERWORD] or words
     return LineError(f"{via} cannot be used: {shown(last[-1].encode())}", VANTAGE_FAILED)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End ssh, and what it has started to get through."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            continue
-        return
