@@ -18,7 +18,7 @@ from everleaf.pipeline import Pipeline
 from everleaf.ports import Ask, Changed, Shelf, Store
 from everleaf.report import Report
 from everleaf.stages.install import material_of, version_of
-from everleaf.stages.sight import TIMEOUT, Target, targets
+from everleaf.stages.sight import Target, limit, targets
 
 
 def recall(store: Store, name: str) -> Rehearsed:
@@ -170,7 +170,7 @@ class Rehearsal:
             approach=endpoint.approach,
             client=endpoint.client,
         )
-        seen = self._tools.probe.look(ask, TIMEOUT)
+        seen = self._tools.probe.look(ask, limit(endpoint))
         if seen.chain or seen.no_route or endpoint.optional:
             return ""
         return f"{endpoint} at {target.address}: {seen.words}"

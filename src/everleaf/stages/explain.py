@@ -15,7 +15,7 @@ from everleaf.core.symptoms import clients
 from everleaf.core.symptoms.connection import UNRESOLVED
 from everleaf.errors import EverleafError
 from everleaf.stages.contract import Tools
-from everleaf.stages.sight import TIMEOUT, Target, Watch
+from everleaf.stages.sight import Target, Watch, limit
 
 _LIMIT = 20.0  # seconds after which no further diagnosis is begun
 _SOME_TIME = 1.0
@@ -58,7 +58,7 @@ class Explainer:
         if left < _SOME_TIME:
             return seen
         try:
-            question = self._question(target, min(TIMEOUT, left))
+            question = self._question(target, min(limit(target.endpoint), left))
             diagnosis = self._tools.diagnostician.look(question)
             moved = self._moved(target, looks)
             return _told(seen, replace(diagnosis, findings=(*moved, *diagnosis.findings)))

@@ -15,6 +15,7 @@ from everleaf.ports import Ask, Resolver, Seen
 from everleaf.stages.contract import Tools
 
 TIMEOUT = 5.0
+ELSEWHERE = 15.0  # from a vantage, which has to be reached first
 IN_A_ROW = 4
 PAUSE = 0.1
 
@@ -26,6 +27,11 @@ class Target:
     endpoint: Endpoint
     address: str
     unresolved: str = ""
+
+
+def limit(endpoint: Endpoint) -> float:
+    """How many seconds one connection there may take."""
+    return TIMEOUT if endpoint.approach.via is None else ELSEWHERE
 
 
 def targets(endpoint: Endpoint, resolver: Resolver) -> Sequence[Target]:
@@ -101,10 +107,10 @@ class Watch:
             present=present,
             client=endpoint.client,
         )
-        seen = self._tools.probe.look(ask, TIMEOUT)
-        return seen if endpoint.present else self._of_our_kind(ask, seen)
+        seen = self._tools.probe.look(ask, limit(endpoint))
+        return seen if endpoint.present else self._of_our_kind(endpoint, ask, seen)
 
-    def _of_our_kind(self, ask: Ask, seen: Seen) -> Seen:
+    def _of_our_kind(self, endpoint: Endpoint, ask: Ask, seen: Seen) -> Seen:
         """The same; where a certificate with another kind of key came, the one with ours.
 
         A server that has both an RSA and an ECDSA certificate chooses by what the client takes.
@@ -114,7 +120,7 @@ class Watch:
         kind = self._kind
         if not kind or _kind(seen.chain[0]) in ("", kind):
             return seen
-        again = self._tools.probe.look(replace(ask, key_kind=kind), TIMEOUT)
+        again = self._tools.probe.look(replace(ask, key_kind=kind), limit(endpoint))
         return again if again.chain and _kind(again.chain[0]) == kind else seen
 
     @cached_property
