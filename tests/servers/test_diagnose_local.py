@@ -325,6 +325,19 @@ def test_who_may_not_read_the_key_is_told_to_be_root(authority: Authority) -> No
     assert "privkey.pem may not be read" in words(one, "not-permitted")
 
 
+@pytest.mark.symptom("no-certificate-configured")
+def test_a_configuration_that_is_broken_by_now_is_not_called_healthy_without_a_word(
+    tmp_path: Path, authority: Authority
+) -> None:
+    live = Live(tmp_path / "www")
+    live.switch(authority.issue(NAME))
+    with Nginx(tmp_path / "nginx", [free()], {NAME: live}) as nginx:
+        nginx.config.write_text("garbage")
+        one = seen(nginx)
+    assert (faults(one), notices(one)) == ([], ["no-certificate-configured"])
+    assert str(nginx.config) in words(one, "no-certificate-configured")
+
+
 class Jailed(Nginx):
     """nginx in a root directory of its own, with the paths as they are inside."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from types import ModuleType
 
 from everleaf.core.diagnosis import Diagnosis, Finding, Store, ranked
-from everleaf.core.symptoms.local import ANOTHER_FILE_SYSTEM
+from everleaf.core.symptoms.local import ANOTHER_FILE_SYSTEM, NOTHING_NAMED
 from everleaf.local import apache, backends, files, fresh, haproxy, nginx, ours
 from everleaf.local.model import Configured, Use
 from everleaf.local.ours import Installed
@@ -68,6 +68,9 @@ class Looker:
         read: tuple[float, float],
     ) -> Diagnosis:
         findings = list(configured.findings)
+        if not configured.uses and not findings and not configured.unseen:
+            what = f"no certificate is named in {about['configuration'] or 'its configuration'}"
+            findings.append(Finding(symptom=NOTHING_NAMED, what=what))
         seen: dict[str, object] = {}
         for use in dict.fromkeys(configured.uses):
             found, known = self._use(use, read, configured.sockets)

@@ -104,6 +104,14 @@ NOT_OURS = Symptom(
     check="Check who renews it, where it is to be renewed",
     weight=Weight.NOTICE,
 )
+NOTHING_NAMED = Symptom(
+    code="no-certificate-configured",
+    rank=97,
+    meaning="The configuration, as it can be read, names no certificate, so that nothing was "
+    "looked at: the server has no TLS, or its configuration is broken by now.",
+    check="Check the configuration by the server's own test, such as `nginx -t`",
+    weight=Weight.NOTICE,
+)
 NOT_PERMITTED = Symptom(
     code="not-permitted",
     rank=98,
@@ -134,6 +142,7 @@ ROWS: tuple[Symptom, ...] = (
     RELOAD_UNCERTAIN,
     UNTENDED_COPY,
     NOT_OURS,
+    NOTHING_NAMED,
     NOT_PERMITTED,
     ANOTHER_FILE_SYSTEM,
 )
