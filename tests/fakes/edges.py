@@ -21,6 +21,7 @@ class Edges:
         deaf: terminators whose reload says that it worked, and changes nothing.
         broken: terminators whose reload fails, with its words.
         down: terminators that nobody reaches.
+        unrouted: terminators to which we have no way.
         strict: terminators that take no client's certificate.
         served: chains by terminator and certificate.
         first: those with another kind of key, shown to whoever takes any.
@@ -34,6 +35,7 @@ class Edges:
     deaf: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    unrouted: set[str] = field(default_factory=set)
     strict: set[str] = field(default_factory=set)
     served: dict[tuple[str, str], Chain] = field(default_factory=dict)
     first: dict[tuple[str, str], Chain] = field(default_factory=dict)
@@ -69,6 +71,8 @@ class Edges:
         self.looks += 1
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")
+        if address in self.unrouted:
+            return Seen(words="no route to it", no_route=True)
         place = (address, server_name.partition(".")[0])
         chain = self.served.get(place)
         if not ask.key_kind:

@@ -20,8 +20,8 @@ def state(job: Job) -> str:
         return "placeholder"
     if job.standing.waiting or job.holding.pending:
         return "waiting"
-    looked = {one.endpoint for one in job.standing.observations if one.version == live.id}
-    if any(str(endpoint) not in looked for endpoint in job.wanted.endpoints):
+    looks = [one for one in job.standing.observations if one.version == live.id]
+    if not all(any(one.is_of(endpoint) for one in looks) for endpoint in job.wanted.endpoints):
         return "unconfirmed"
     return "well"
 
@@ -37,9 +37,11 @@ def confirmed(job: Job) -> bool | None:
     if not job.wanted.endpoints:
         return None
     seen = [one for one in job.standing.observations if one.version == job.holding.live]
-    good = {one.endpoint for one in seen if one.sight is Sight.CONFIRMED}
-    needed = {str(one) for one in job.wanted.endpoints if not one.optional}
-    return needed <= good and not any(one.sight.is_failing and not one.optional for one in seen)
+    good = [one for one in seen if one.sight is Sight.CONFIRMED]
+    needed = [endpoint for endpoint in job.wanted.endpoints if not endpoint.optional]
+    if any(one.sight.is_failing and not one.optional for one in seen):
+        return False
+    return all(any(one.is_of(endpoint) for one in good) for endpoint in needed)
 
 
 def status(job: Job) -> documents.Document:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.blame import guilty
+from everleaf.core.canary import awaits_canary
+from everleaf.core.certificate import Rejection, Version
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Failed, Outcome
-from everleaf.core.standing import Rejection, Standing, Taken
+from everleaf.core.standing import Standing, Taken
 from everleaf.errors import EverleafError, Fault
 from everleaf.ports import Changed, HookResult
 from everleaf.stages import verdicts
@@ -68,7 +70,7 @@ class Batch:
         behind = taken.version != self._target[name] or bool(standing.stale(terminator))
         now = self._tools.clock.now()
         fresh = replace(job, standing=standing, now=now)
-        if fresh.awaits_canary(terminator, self._target[name]):
+        if awaits_canary(fresh, terminator, self._target[name]):
             return False
         until = fresh.next_reload(terminator, self._target[name])
         held = until is not None and until > now and not job.force
@@ -98,15 +100,24 @@ class Batch:
 
     def _back(self, names: Iterable[str]) -> None:
         for name in names:
-            settled = self._before(name)
-            if settled is not None:
-                self._switch(name, settled)
+            before = self._before(name)
+            if before is not None:
+                self._switch(name, before)
 
     def _before(self, name: str) -> str | None:
-        """The version to switch back to: the settled one, where it is on disk and another."""
-        settled = self._standing(name).settled
-        known = self._jobs[name].holding.version(settled)
-        return settled if known is not None and settled != self._target[name] else None
+        """The version to switch back to: the settled one, or else what was live; another one."""
+        holding = self._jobs[name].holding
+        known = [holding.version(one) for one in (self._standing(name).settled, holding.live)]
+        others = [one.id for one in known if one and one.id != self._target[name]]
+        found = others[0] if others else None
+        return None if found == holding.live and _is_placeholder(holding.live_version) else found
+
+    def _goes_back(self, name: str) -> bool:
+        """Whether this is the way back, which no failed reload undoes."""
+        job, before = self._jobs[name], self._before(name)
+        pinned = job.pinned()
+        by_hand = pinned is not None and pinned.id == self._target[name]
+        return by_hand or job.is_refused(before)
 
     def _check(self, terminator: str) -> bool:
         """Whether the terminator may be reloaded, guilty pairs having been kept back."""
@@ -150,7 +161,8 @@ class Batch:
         for name in sorted(blamed):
             lines = words.get(name, said.words)
             self._remember(name, terminator, lines)
-            self._take_out(name, verdicts.refused(terminator, self._target[name], lines))
+            fault = verdicts.refused(terminator, self._target[name], self._live[name], lines)
+            self._take_out(name, fault)
 
     def _remember(self, name: str, terminator: str, words: tuple[str, ...]) -> None:
         one = Rejection(
@@ -161,9 +173,14 @@ class Batch:
             words=words,
             at=self._tools.clock.now(),
         )
-        self._tools.store.change(
-            name, lambda known: replace(known, rejections=(*_without(known, one.version), one))
-        )
+        self._amend(name, one)
+
+    def _amend(self, name: str, rejection: Rejection | None) -> None:
+        """Write beside the version, where no lost state takes it away, that it is kept back."""
+        holding = self._tools.shelf.holding(self._jobs[name].wanted)
+        version = holding.version(self._target[name])
+        if version is not None and version.rejection != rejection:
+            self._tools.shelf.amend(name, replace(version, rejection=rejection))
 
     def _reload(self, terminator: str) -> None:
         members = [name for name in self._members(terminator) if self._has_to(name, terminator)]
@@ -175,7 +192,7 @@ class Batch:
             self._take(name, terminator)
         if said.passed:
             return
-        alone = [name for name in members if self._before(name) and not self._anybody_took(name)]
+        alone = [name for name in members if self._may_return(name)]
         if alone:
             # Nobody serves the new version yet: the one before is live, and is taken, again.
             self._back(alone)
@@ -184,7 +201,8 @@ class Batch:
             self._say("reload", terminator, members, again)
         now = self._tools.clock.now()
         for name in members:
-            self._failed[name] = verdicts.reload_failed(terminator, said.words, back=name in alone)
+            live = self._live[name] if name in alone else None
+            self._failed[name] = verdicts.reload_failed(terminator, said.words, live)
             missed = self._standing(name).took(terminator).missed(self._target[name], now)
             self._write_taken(name, terminator, missed)
 
@@ -203,15 +221,23 @@ class Batch:
         self._tools.store.change(
             name,
             lambda known: (
-                known.with_taken(terminator, taken).settle(settled)
+                known.with_taken(terminator, taken).settle(settled, self._awaited(name))
                 if settled
                 else known.with_taken(terminator, taken)
             ),
         )
 
-    def _anybody_took(self, name: str) -> bool:
+    def _awaited(self, name: str) -> tuple[str, ...]:
+        """Where a version that is settled now is to be judged."""
+        endpoints = self._jobs[name].wanted.endpoints
+        return tuple(one.key for one in endpoints if not one.optional)
+
+    def _may_return(self, name: str) -> bool:
+        """Whether nobody has taken the new version, and the one before was well."""
+        if self._before(name) is None or self._goes_back(name):
+            return False
         taken = self._standing(name).taken.values()
-        return any(one.version == self._target[name] for one in taken)
+        return not any(one.version == self._target[name] for one in taken)
 
     def _outcome(self, name: str) -> Outcome:
         if name in self._failed:
@@ -220,15 +246,13 @@ class Batch:
         standing = self._standing(name)
         behind = [one for one in job.wanted.terminators if standing.took(one).version != version]
         fresh = replace(job, standing=standing)
-        if behind and all(fresh.awaits_canary(one, version) for one in behind):
+        if behind and all(awaits_canary(fresh, one, version) for one in behind):
             return Done(f"{job.wanted.canary} has version {version}; the others follow it")
         if behind:
             known = job.standing.troubles.get(Stage.RELOAD)
             return Failed(known.fault if known else verdicts.waits(behind))
-        self._tools.store.change(
-            name,
-            lambda known: replace(known.settle(version), rejections=_without(known, version)),
-        )
+        self._amend(name, None)
+        self._tools.store.change(name, lambda known: known.settle(version, self._awaited(name)))
         return Done(f"version {version} is live")
 
     def _changed(self, names: Sequence[str]) -> tuple[Changed, ...]:
@@ -258,5 +282,5 @@ class Batch:
         return self._tools.store.standing(name)
 
 
-def _without(known: Standing, version: str) -> tuple[Rejection, ...]:
-    return tuple(one for one in known.rejections if one.version != version)
+def _is_placeholder(version: Version | None) -> bool:
+    return version is not None and version.placeholder

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from everleaf.core.canary import awaits_canary
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
 from everleaf.core.outcome import Done, Due, Held, Idle, Look, Outcome
@@ -16,7 +17,7 @@ def look(job: Job) -> Look:
         return Idle("nothing to deploy")
     lagging = behind(job, candidate.id)
     quiet = _quiet(job, candidate) if lagging else None
-    if quiet is not None:
+    if quiet is not None and not any(job.goes_back(one, candidate.id) for one, _ in lagging):
         return quiet
     held: list[Held] = []
     for terminator, why in lagging:
@@ -49,13 +50,13 @@ def _quiet(job: Job, candidate: Version) -> Held | None:
 
 def _kept_back(job: Job, candidate: Version) -> Held | None:
     """Why the candidate, or a newer version, goes no further for now."""
-    if any(job.awaits_canary(one, candidate.id) for one in job.wanted.terminators):
+    if any(awaits_canary(job, one, candidate.id) for one in job.wanted.terminators):
         why = f"the others wait until {job.wanted.canary} is confirmed with {candidate.id}"
         return Held(None, why)
-    pin, newest = job.standing.pin, job.holding.newest
-    if pin and job.pinned() is not None and newest and newest.id != pin.version:
-        why = f"version {pin.version} was made live by hand at {pin.at:%F %T}Z; --force ends that"
-        return Held(None, why)
+    pinned, newest = job.pinned(), job.holding.newest
+    if pinned and pinned.pinned_at and newest and newest.id != pinned.id == candidate.id:
+        why = f"version {pinned.id} was made live by hand at {pinned.pinned_at:%F %T}Z"
+        return Held(None, f"{why}; everleaf rollback {job.name} --newest ends that")
     refused = [one for one in job.refused() if _is_newer(one.version, candidate, job)]
     if not refused:
         return None
@@ -75,7 +76,7 @@ def behind(job: Job, version: str) -> tuple[tuple[str, str], ...]:
     """The terminators that have not taken `version`, or whose edges were seen without it."""
     found: list[tuple[str, str]] = []
     for terminator in job.wanted.terminators:
-        if job.awaits_canary(terminator, version):
+        if awaits_canary(job, terminator, version):
             continue
         if job.standing.took(terminator).version != version:
             found.append((terminator, f"version {version} is not taken"))
