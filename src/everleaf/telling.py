@@ -26,7 +26,7 @@ class Teller:
         """The alerts of this certificate, each with what is to be remembered once it was sent."""
         place, serving = _serving(job)
         emergency = self._emergency(job)
-        return alerting.due(job.standing, serving, self.marks, job.now, emergency, place)
+        return alerting.due(job.standing, serving, self.marks, job.now, emergency, place=place)
 
     def _emergency(self, job: Job) -> alerting.Emergency | None:
         """Past its emergency threshold, now or before it was renewed in this run."""

@@ -41,6 +41,7 @@ def due(
     marks: tuple[int, ...],
     now: datetime,
     emergency: Emergency | None = None,
+    *,
     place: str = "",
 ) -> tuple[tuple[Alert, Told], ...]:
     """The alerts to send now, each with what is to be remembered once it was sent.
