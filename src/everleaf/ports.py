@@ -554,16 +554,24 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookResult:
-    """What a hook said. `words` are the last lines of its output, without secrets of ours."""
+    """What a hook said. `words` are the last lines of its output, without secrets of ours.
+
+    `each`: what it said of each certificate, where it was called for one after the other.
+    """
 
     ok: bool
     words: tuple[str, ...] = ()
     not_mine: bool = False
+    each: Mapping[str, "HookResult"] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether nothing speaks against going on: a verb that is not the hook's own does not."""
         return self.ok or self.not_mine
+
+    def of(self, certificate: str) -> "HookResult":
+        """What it said of one certificate."""
+        return self.each.get(certificate, self)
 
 
 class Terminators(Protocol):

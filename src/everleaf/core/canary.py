@@ -1,4 +1,7 @@
-"""One terminator first: whether it was seen well, and what ends the others' waiting for it."""
+"""When a terminator waits: for one that goes first to be seen well, or for the quiet hours."""
+
+from collections.abc import Iterable
+from datetime import datetime
 
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job, latest
@@ -18,11 +21,38 @@ def awaits_canary(job: Job, terminator: str, version: str) -> bool:
     return standing.took(canary).version != version or not is_confirmed(job, canary, version)
 
 
+def waits_for_another(
+    job: Job, terminator: str, version: str, others: Iterable[tuple[Job, str | None]]
+) -> bool:
+    """Whether a terminator is to wait because it takes what is live of others as well.
+
+    One of them awaits its canary there. Its own canary, one that never had a version, and one that
+    may not wait on its own account wait for no other certificate.
+
+    Args:
+        job: the certificate of which it has something to take.
+        terminator: that would be reloaded.
+        version: what it is to take.
+        others: each with the version that is live now.
+    """
+    taken = job.standing.took(terminator).version
+    if terminator == job.wanted.canary or not taken or not may_wait(job, terminator, version):
+        return False
+    return any(
+        live is not None
+        and terminator in one.wanted.terminators
+        and awaits_canary(one, terminator, live)
+        for one, live in others
+    )
+
+
 def may_wait(job: Job, terminator: str, version: str) -> bool:
     """Whether a terminator does well for now with what it has: newer is to come, and no danger.
 
     Nobody waits on the way back.
     """
+    if job.goes_back(terminator, version):
+        return False
     has, new = _had(job, terminator, version), job.holding.version(version)
     if has is None or new is None:
         return True
@@ -35,6 +65,17 @@ def _had(job: Job, terminator: str, version: str) -> Version | None:
     if known is not None:
         return known
     return latest(one for one in job.holding.versions if one.id != version and not one.placeholder)
+
+
+def quiet_until(job: Job, terminator: str, version: str) -> datetime | None:
+    """The end of the quiet hours; None: it is not to wait for that.
+
+    What is in danger, was never deployed, or goes back does not mind them.
+    """
+    until = job.wanted.quiet.until(job.now) if job.wanted.quiet else None
+    if until is None or job.force or job.is_in_danger(terminator):
+        return None
+    return None if job.goes_back(terminator, version) else until
 
 
 def is_confirmed(job: Job, terminator: str, version: str) -> bool:

@@ -1,10 +1,12 @@
 """Reload: new versions go live by one switch each, and the terminators take them, in a batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from everleaf.core.canary import awaits_canary
+from everleaf.core.canary import awaits_canary, quiet_until
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Held, Idle, Look, Outcome
 from everleaf.stages.batch import Batch
 from everleaf.stages.contract import Tools
@@ -15,16 +17,12 @@ def look(job: Job) -> Look:
     candidate = job.candidate()
     if candidate is None or candidate.placeholder:
         return Idle("nothing to deploy")
-    lagging = behind(job, candidate.id)
-    quiet = _quiet(job, candidate) if lagging else None
-    if quiet is not None and not any(job.goes_back(one, candidate.id) for one, _ in lagging):
-        return quiet
     held: list[Held] = []
-    for terminator, why in lagging:
-        until = job.next_reload(terminator, candidate.id)
-        if until is None or until <= job.now or job.force:
+    for terminator, why in behind(job, candidate.id):
+        hold = _hold(job, terminator, candidate)
+        if hold is None:
             return Due(f"{terminator}: {why}", "reload")
-        held.append(Held(until, f"{terminator}: {why}"))
+        held.append(replace(hold, why=f"{terminator}: {why}: {hold.why}"))
     if held:
         return min(held, key=lambda one: one.until or job.now)
     if job.holding.live != candidate.id:
@@ -39,13 +37,16 @@ def look(job: Job) -> Look:
     return Idle()
 
 
-def _quiet(job: Job, candidate: Version) -> Held | None:
-    """The quiet hours; what is in danger, or was never deployed, does not mind them."""
-    until = job.wanted.quiet.until(job.now) if job.wanted.quiet else None
-    if until is None or job.force or job.is_in_danger():
+def _hold(job: Job, terminator: str, candidate: Version) -> Held | None:
+    """Why a terminator is not given it now: the quiet hours, or reloads that came to nothing."""
+    quiet = quiet_until(job, terminator, candidate.id)
+    if quiet is not None:
+        return Held(quiet, f"nothing is reloaded within the quiet hours, {job.wanted.quiet}")
+    until = job.next_reload(terminator, candidate.id)
+    if until is None or until <= job.now or job.force:
         return None
-    why = f"nothing is reloaded within the quiet hours, {job.wanted.quiet}"
-    return Held(until, f"version {candidate.id}: {why}")
+    trouble = job.standing.troubles.get(Stage.RELOAD)
+    return Held(until, str(trouble.fault) if trouble else "the reload before came to nothing")
 
 
 def _kept_back(job: Job, candidate: Version) -> Held | None:
@@ -90,11 +91,16 @@ def act(job: Job, tools: Tools) -> Outcome:
     return together([job], tools)[job.name]
 
 
-def together(jobs: Sequence[Job], tools: Tools) -> dict[str, Outcome]:
+def together(jobs: Sequence[Job], tools: Tools, beside: Sequence[Job] = ()) -> dict[str, Outcome]:
     """Deploy all that arrived: switch, check every terminator, reload each once.
+
+    Args:
+        jobs: what has arrived.
+        tools: the run's.
+        beside: others that may wait for a canary at the same terminators.
 
     Returns:
         An outcome for every job, by name.
     """
-    outcomes = Batch(jobs, tools).deploy()
+    outcomes = Batch(jobs, tools, beside).deploy()
     return {job.name: outcomes.get(job.name, Done(news=False)) for job in jobs}

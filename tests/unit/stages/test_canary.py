@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from everleaf.core.approach import Approach
 from everleaf.core.standing import Observation, Sight, Standing
 from everleaf.core.wanted import Endpoint
+from everleaf.stages.by_hand import pin
 from everleaf.store.codec import decode, encode
 from support.bench import Bench
 
@@ -59,11 +61,18 @@ def test_a_follower_that_misses_its_reload_is_seen_in_the_same_run(bench: Bench)
 
 
 @pytest.mark.parametrize(
-    "other", [{"addresses": ("b",)}, {"terminator": "b"}, {"port": 444}, {"command": ("/b",)}]
+    "other",
+    [
+        Endpoint(host="a.test", addresses=("b",)),
+        Endpoint(host="a.test", addresses=("a",), terminator="b"),
+        Endpoint(host="a.test", addresses=("a",), approach=Approach(proxy_protocol=2)),
+        Endpoint(host="a.test", command=("/b",)),
+        Endpoint(host="a.test"),
+    ],
 )
-def test_endpoints_are_told_apart_by_all_that_says_where_to_look(other: dict[str, object]) -> None:
+def test_endpoints_are_told_apart_by_all_that_says_where_to_look(other: Endpoint) -> None:
     one = Endpoint(host="a.test", addresses=("a",))
-    assert replace(one, **other).key != one.key
+    assert other.key != one.key
     assert replace(one, optional=True).key == one.key
     assert Endpoint(host="a.test").key == "a.test:443"
 
@@ -141,16 +150,13 @@ def test_a_canary_that_fails_later_holds_back_nobody_who_has_the_version(bench: 
 def test_the_way_back_waits_for_no_canary(bench: Bench) -> None:
     bench.want("a", "one", "two", canary="one")
     bench.run()
-    first = bench.live("a")
+    (first,) = bench.shelf.holding(bench.wanted["a"]).versions
     bench.clock.turn(days=DAYS)
     bench.run()
     bench.edges.down.add("one")
-    from everleaf.core.standing import Pin
-
-    pin = Pin(version=first or "", at=bench.clock.now())
-    bench.store.change("a", lambda known: replace(known, pin=pin))
+    pin(bench.wanted["a"], first, bench)
     bench.run()
-    assert bench.live("a") == first
+    assert bench.live("a") == first.id
     assert served(bench, "two") == NEW
 
 
@@ -170,3 +176,55 @@ def test_a_canary_to_which_there_is_no_route_is_not_confirmed(bench: Bench) -> N
     bench.edges.unrouted.add("one")
     bench.run()
     assert reloaded(bench) == ["one"]
+
+
+# -- other certificates of the same edges --------------------------------------------------------
+
+
+def test_another_certificate_does_not_bring_the_new_pair_to_an_edge_before_its_canary(
+    bench: Bench,
+) -> None:
+    bench.want("a", "one", "two", canary="one")
+    bench.want("b", "one", "two")
+    bench.run()
+    bench.edges.calls.clear()
+    bench.clock.turn(days=DAYS)
+    assert not bench.run().failing
+    assert bench.edges.calls.count(("reload", "two", ("a", "b"))) == 1
+    assert reloaded(bench) == ["one", "two"]
+
+
+def test_an_edge_waits_while_another_certificate_awaits_its_canary_there(bench: Bench) -> None:
+    bench.want("a", "one", "two", canary="one")
+    bench.want("b", "two")
+    bench.run()
+    bench.edges.down.add("one")
+    bench.clock.turn(days=DAYS)
+    for _ in range(3):
+        bench.edges.calls.clear()
+        assert bench.run().failing == ("a",)
+        assert "two" not in reloaded(bench)
+        bench.clock.turn(hours=6)
+    written = len(bench.store.history("b"))
+    bench.run()
+    assert len(bench.store.history("b")) == written
+    bench.edges.down.clear()
+    bench.clock.turn(hours=6)
+    assert not bench.run().failing
+    assert served(bench, "two", "a") == served(bench, "two", "b") == NEW
+
+
+def test_a_first_version_waits_for_the_canary_of_no_other(bench: Bench) -> None:
+    canary_is_down(bench)
+    bench.want("c", "two")
+    bench.run()
+    assert served(bench, "two", "c") == NEW
+
+
+def test_two_that_are_each_other_s_canary_go_on(bench: Bench) -> None:
+    bench.want("a", "one", "two", canary="one")
+    bench.want("b", "one", "two", canary="two")
+    bench.run()
+    bench.clock.turn(days=DAYS)
+    assert not bench.run().failing
+    assert {served(bench, edge, name) for edge in ("one", "two") for name in "ab"} == {NEW}
