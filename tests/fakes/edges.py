@@ -27,6 +27,8 @@ class Edges:
         first: those with another kind of key, shown to whoever takes any.
         hooks: changes the digest of every hook.
         without_check: terminators whose hook has no test.
+        after_reload: what happens once a terminator, which it is told, has taken what it was given.
+        says: what is seen in place of what is served; None: that.
     """
 
     live: Callable[[str], Chain]
@@ -41,6 +43,8 @@ class Edges:
     first: dict[tuple[str, str], Chain] = field(default_factory=dict)
     hooks: str = "1"
     without_check: set[str] = field(default_factory=set)
+    after_reload: Callable[[str], None] = lambda _: None
+    says: Callable[[Ask], Seen | None] = lambda _: None
     looks: int = 0
 
     def digest(self, terminator: str) -> str:
@@ -60,6 +64,7 @@ class Edges:
         if terminator not in self.deaf:
             for one in changed:
                 self.served[terminator, one.certificate] = self.live(one.certificate)
+        self.after_reload(terminator)
         return HookResult(ok=True)
 
     def _called(self, verb: str, terminator: str, changed: Sequence[Changed]) -> None:
@@ -69,6 +74,9 @@ class Edges:
         del timeout
         address, server_name, present = ask.address, ask.server_name, ask.present
         self.looks += 1
+        instead = self.says(ask)
+        if instead is not None:
+            return instead
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")
         if address in self.unrouted:

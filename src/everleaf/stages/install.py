@@ -25,8 +25,10 @@ def act(job: Job, tools: Tools) -> Outcome:
     tools.shelf.install(job.wanted, version, material_of(job, tools, chain))
     tools.store.set_attempts(attempts_key(job.wanted.identifiers, version.authority), Attempts())
     taken = [job.standing.took(one).version for one in job.wanted.terminators]
-    pinned, previous = last_pinned(job.holding.versions), job.standing.previous
-    back = (pinned.id if pinned else None, previous.version if previous else None)
+    previous = job.standing.previous
+    before = job.holding.version(previous.version) if previous else None
+    ways = (last_pinned(job.holding.versions), before)
+    back = [one.id for one in ways if one is not None and one.is_usable(job.now)]
     known = (job.holding.live, job.standing.settled, version.id, *taken, *back)
     tools.shelf.prune(job.wanted, {one for one in known if one})
     tools.shelf.give_up(job.name)
