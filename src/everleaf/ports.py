@@ -335,11 +335,15 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """RFC 8555, section 7.1.3. `retry_at`: not to be asked for again before."""
+    """RFC 8555, section 7.1.3. `retry_at`: not to be asked for again before.
+
+    `profile`: by which it will be issued, where the authority says so.
+    """
 
     url: str
     status: Status
     identifiers: tuple[Identifier, ...]
+    profile: str = ""
     authorizations: tuple[str, ...] = ()
     finalize: str = ""
     certificate: str | None = None

@@ -30,14 +30,13 @@ class Pending:
 
     Attributes:
         order_url: None: newOrder was about to be sent, or its answer was lost.
-        downloaded: whether the issued chain is here (`chain.pem`).
-        verified: whether it passed (`verified.pem`).
-        rejected: whether it was judged and refused, at least once.
+        downloaded, verified, rejected: whether the issued chain is here, passed, was ever refused.
         replaces: the CertID that the order carried.
         waiting_since, looks: when the authority was first seen at work on it, and how often.
         answered: challenges were answered, and whether they were decided is not known.
         finalized: the certificate was asked for, and may be issued at any moment.
         because: why it was due when it was begun: the code, and the words.
+        profile: that the authority says it issues by; empty: it does not say.
     """
 
     ask: str
@@ -56,6 +55,7 @@ class Pending:
     answered: bool = False
     finalized: bool = False
     because: str = ""
+    profile: str = ""
 
 
 def last_pinned(versions: Iterable[Version]) -> Version | None:

@@ -35,6 +35,7 @@ def look(job: Job) -> Look:
             if at <= job.now or job.force:
                 return Due(f"{endpoint} at {one.address or 'no address'} {why}", "unconfirmed")
             if one.sight.is_failing:
+                why = ": ".join(each for each in (why, one.words) if each)
                 held.append(Held(at, f"{endpoint} at {one.address or 'no address'} {why}"))
     return min(held, key=lambda one: one.until or job.now) if held else Idle()
 
