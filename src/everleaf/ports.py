@@ -276,7 +276,10 @@ class Shelf(Protocol):
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Let all that is on disk for `old` be that of `new`; killed in between, do it again."""
+        """Let all that is on disk for `old` be that of `new`; killed in between, do it again.
+
+        What `new` had under way is given up; where it has versions of its own, they stay.
+        """
         ...
 
 

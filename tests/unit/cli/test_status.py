@@ -177,3 +177,16 @@ def test_a_live_chain_without_a_pinned_key_is_warned_of(config: Path, everleaf: 
     own = hashlib.sha256(public_bytes(chain[1].public_key())).hexdigest()
     config.write_text(text.replace('.org"]', f'.org"]\npins = ["{own}"]', 1))
     assert everleaf("status", "--json").of("a")["warnings"] == []
+
+
+@pytest.mark.parametrize("command", [("status",), ("plan",), ("run",), ("history",)])
+def test_a_newer_state_directory_is_refused_also_where_its_database_is_lost(
+    command: tuple[str, ...], config: Path, everleaf: Everleaf
+) -> None:
+    state = settle(config).state_dir
+    (state / "layout").write_text("99")
+    (state / "state.sqlite").unlink()
+    said = everleaf(*command)
+    assert said.status == 2
+    assert "newer everleaf" in said.err
+    assert not (state / "state.sqlite").exists()
