@@ -28,7 +28,7 @@ def command(context: Context, name: str, *, version_id: str | None, newest: bool
     wanted = settings.certificates[picked]
     tools = session.tools_for(context, settings, deadline=settings.deadline)
     with session.stoppable(tools), tools.lock.held():
-        pipeline = session.pipeline_of(settings, tools)
+        pipeline = session.pipeline_of(settings, tools, force=newest)
         job = pipeline.read(picked)
         version = newest_of(job) if newest else earlier(job, version_id)
         change = release if newest else pin
@@ -62,7 +62,7 @@ def earlier(job: Job, version_id: str | None) -> Version:
         OperatorError: there is none that may be served.
     """
     versions, live = job.holding.versions, job.holding.live
-    usable = [one for one in versions if one.is_usable(job.now) and one.id != live]
+    usable = [one for one in versions if one.is_usable(job.now)]
     if version_id is None:
         place = next((at for at, one in enumerate(versions) if one.id == live), len(versions))
         before = [one for one in versions[:place] if one in usable and not job.is_refused(one.id)]
