@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from everleaf.ca.authority import AcmeAuthority
 
 # Solvers that an authority finds by the name's addresses, and those that never wait.
-_FOUND_BY_NAME = ("http-01", "webroot", "tls-alpn-01")
-_CLOCKLESS = ("http-01", "webroot")
+_FOUND_BY_NAME, _CLOCKLESS = ("http-01", "webroot", "tls-alpn-01"), ("http-01", "webroot")
 _REHEARSAL = "rehearsal"  # the folder of a rehearsal's own accounts and state
 
 Listener = Callable[[str, str, str], None]
@@ -79,10 +78,11 @@ class Workshop:
 
     @cached_property
     def lock(self) -> ports.Lock:
-        """The state directory's lock."""
+        """The state directory's lock; under it, the layout is brought to the one that we know."""
+        from everleaf.store.form import bring_forward
         from everleaf.system.lock import FileLock
 
-        return FileLock(self._state_dir, self.clock)
+        return FileLock(self._state_dir, self.clock, begun=lambda: bring_forward(self._state_dir))
 
     @cached_property
     def keys(self) -> ports.Keys:

@@ -1,7 +1,7 @@
 """All certificates of a run: polls, preparation side by side, batches, confirmation, alerts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from everleaf.errors import EndOfTimeError, EverleafError, Fault
 from everleaf.pipeline import Pipeline, failure
 from everleaf.polling import Polls, Question, look_at_clocks, questions
 from everleaf.report import Report
+from everleaf.stages.by_hand import unpin
 from everleaf.telling import Teller
 
 R = TypeVar("R")
@@ -51,12 +52,29 @@ class Orchestrator:
 
     def run(self, names: Sequence[str]) -> Report:
         """Do what is due for `names`, and tell who is to be told."""
-        stopped = ""
-        try:
-            self._sweep()
+
+        def do() -> None:
             self._unpin(names)
             self._rounds(names)
             self._poll(questions(self._read(list(self._active)), by_hand=False))
+
+        return self._told_of(do, names)
+
+    def deploy(self, names: Sequence[str]) -> Report:
+        """Reload and confirm what is on disk, and nothing else: no authority is spoken to."""
+
+        def do() -> None:
+            self._active |= dict.fromkeys(names)
+            self._deployment.deploy(names)
+
+        return self._told_of(do, names)
+
+    def _told_of(self, do: Callable[[], None], names: Sequence[str]) -> Report:
+        """Do it, and tell who is to be told, also where the time is over."""
+        stopped = ""
+        try:
+            self._sweep()
+            do()
         except EndOfTimeError as error:
             stopped = error.fault.what
         asked, tools = sorted(self.pipeline.asked), self.pipeline.tools
@@ -244,13 +262,9 @@ class Orchestrator:
 
     def _unpin(self, names: Sequence[str]) -> None:
         """By hand what was pinned by hand is let go."""
+        wanted, tools = self.pipeline.wanted, self.pipeline.tools
         for name in names if self.pipeline.force else ():
-            self._each(
-                name,
-                lambda one: self.pipeline.tools.store.change(
-                    one, lambda known: replace(known, pin=None)
-                ),
-            )
+            self._each(name, lambda one: unpin(wanted[one], tools))
 
 
 def by_urgency(jobs: Sequence[Job]) -> list[Job]:

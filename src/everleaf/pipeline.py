@@ -70,12 +70,14 @@ class Pipeline:
         """This certificate now: configuration, standing, files."""
         wanted, tools = self.wanted[name], self.tools
         standing = tools.store.standing(name)
-        refused = {one.terminator for one in standing.rejections} & set(wanted.terminators)
+        holding = tools.shelf.holding(wanted)
+        rejections = [one.rejection for one in holding.versions if one.rejection is not None]
+        refused = {one.terminator for one in rejections} & set(wanted.terminators)
         rehearsed = tools.rehearsed(name) if wanted.rehearse else Rehearsed()
         return Job(
             wanted=wanted,
             standing=standing,
-            holding=tools.shelf.holding(wanted),
+            holding=holding,
             now=tools.clock.now(),
             started=self.started,
             venues=tuple(self._venue(wanted, one) for one in wanted.authorities),

@@ -276,7 +276,10 @@ class Shelf(Protocol):
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Let all that is on disk for `old` be that of `new`; killed in between, do it again."""
+        """Let all that is on disk for `old` be that of `new`; killed in between, do it again.
+
+        What `new` had under way is given up; where it has versions of its own, they stay.
+        """
         ...
 
 
@@ -335,11 +338,15 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """RFC 8555, section 7.1.3. `retry_at`: not to be asked for again before."""
+    """RFC 8555, section 7.1.3. `retry_at`: not to be asked for again before.
+
+    `profile`: by which it will be issued, where the authority says so.
+    """
 
     url: str
     status: Status
     identifiers: tuple[Identifier, ...]
+    profile: str = ""
     authorizations: tuple[str, ...] = ()
     finalize: str = ""
     certificate: str | None = None
@@ -554,16 +561,24 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookResult:
-    """What a hook said. `words` are the last lines of its output, without secrets of ours."""
+    """What a hook said. `words` are the last lines of its output, without secrets of ours.
+
+    `each`: what it said of each certificate, where it was called for one after the other.
+    """
 
     ok: bool
     words: tuple[str, ...] = ()
     not_mine: bool = False
+    each: Mapping[str, "HookResult"] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether nothing speaks against going on: a verb that is not the hook's own does not."""
         return self.ok or self.not_mine
+
+    def of(self, certificate: str) -> "HookResult":
+        """What it said of one certificate."""
+        return self.each.get(certificate, self)
 
 
 class Terminators(Protocol):

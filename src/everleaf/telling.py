@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from everleaf.core import alerting
+from everleaf.core.certificate import Version
 from everleaf.core.job import Job
 from everleaf.core.schedule import Reason
 from everleaf.core.standing import Told
@@ -23,8 +24,9 @@ class Teller:
 
     def due(self, job: Job) -> tuple[tuple[alerting.Alert, Told], ...]:
         """The alerts of this certificate, each with what is to be remembered once it was sent."""
-        serving = job.holding.live_version
-        return alerting.due(job.standing, serving, self.marks, job.now, self._emergency(job))
+        place, serving = _serving(job)
+        emergency = self._emergency(job)
+        return alerting.due(job.standing, serving, self.marks, job.now, emergency, place=place)
 
     def _emergency(self, job: Job) -> alerting.Emergency | None:
         """Past its emergency threshold, now or before it was renewed in this run."""
@@ -40,7 +42,7 @@ class Teller:
         """Send what is due; what was not delivered is tried again by the next run."""
         tools = self.pipeline.tools
         job = self.pipeline.read(name)
-        serving = job.holding.live_version
+        _, serving = _serving(job)
         for alert, told in self.due(job):
             context = {
                 "names": [str(one) for one in job.wanted.identifiers],
@@ -85,6 +87,19 @@ class Teller:
                 "error", "alert not remembered", certificate=name, stage="alert",
                 words=str(error.fault),
             )  # fmt: skip
+
+
+def _serving(job: Job) -> tuple[str, Version | None]:
+    """What ends first of all that is served, as far as is known, and who has it still."""
+    live = job.holding.live_version
+    if live is None or live.placeholder:
+        return "", live
+    had = [
+        (one, job.holding.version(job.standing.took(one).version)) for one in job.wanted.terminators
+    ]
+    still = [(one, version) for one, version in had if version and not version.placeholder]
+    place, first = min(still, key=lambda one: one[1].earliest_end, default=("", live))
+    return (place, first) if first.earliest_end < live.earliest_end else ("", live)
 
 
 def _told(stage: str, fault: Fault) -> dict[str, object]:

@@ -255,6 +255,33 @@ def test_a_certificate_under_another_name_keeps_its_versions_and_its_order(shelf
     assert shelf.holding(other) == before
 
 
+def test_an_order_of_the_new_names_own_is_given_up(shelf: Shelf) -> None:
+    filled(shelf, 1)
+    shelf.switch(WANTED, ids(shelf)[-1])
+    before = shelf.holding(WANTED)
+    other = replace(WANTED, name="new")
+    shelf.begin("new", pending(), b"its own")
+    shelf.rename(WANTED.name, "new")
+    assert shelf.holding(other) == before
+    assert shelf.names() == ("new",)
+
+
+def test_the_order_of_the_old_name_takes_the_place_of_the_new_names_own(shelf: Shelf) -> None:
+    filled(shelf, 1)
+    shelf.begin(WANTED.name, pending(), b"key")
+    shelf.begin("new", pending(), b"its own")
+    shelf.rename(WANTED.name, "new")
+    assert shelf.pending_key("new") == b"key"
+
+
+def test_versions_of_the_new_names_own_stay(shelf: Shelf) -> None:
+    other = replace(WANTED, name="new")
+    filled(shelf, 1)
+    filled(shelf, 2, other)
+    shelf.rename(WANTED.name, "new")
+    assert (ids(shelf), ids(shelf, other)) == (["v1"], ["v1", "v2"])
+
+
 def test_a_trial_leaves_nothing(shelf: Shelf) -> None:
     before = shelf.names()
     shelf.attempt(WANTED, version(1), Material(leaf=b"leaf", chain=b"chain", key=b"key"))

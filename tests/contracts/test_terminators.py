@@ -172,6 +172,8 @@ def test_one_failing_certificate_of_several_fails_the_reload(tmp_path: Path) -> 
     result = known.reload("edge", [ONE, TWO])
     assert not result.ok
     assert "not www" in result.words
+    assert not result.of("www").ok
+    assert result.of("mail").ok
 
 
 @pytest.mark.parametrize("mode", [None, 0o644], ids=["absent", "not executable"])

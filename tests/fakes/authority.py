@@ -61,6 +61,7 @@ class MemoryAuthority:
         stuck: names whose validation does not end.
         offered: profiles, with their descriptions.
         lifetimes: of certificates, by profile.
+        echo: the profile by which it says it issues, whatever was asked for.
         allowed: the names by which CAA records may allow it.
         crosses: whether there is a second chain, to another root.
         copies_usages: whether a leaf is for what its request asks for, else for servers.
@@ -97,6 +98,7 @@ class MemoryAuthority:
     _by_id: dict[str, Made] = field(default_factory=dict)
     _predecessors: dict[str, Made] = field(default_factory=dict)
     _looks: dict[str, int] = field(default_factory=dict)
+    echo: str = ""
     _profiles: dict[str, str] = field(default_factory=dict)
     _thumbprint: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _mutex: Any = field(default_factory=RLock, repr=False)
@@ -229,7 +231,8 @@ class MemoryAuthority:
             raise not_offered(profile, self.offered, _BASE)
         order = self._new_order(identifiers, replaces)
         self._profiles[order.url] = profile
-        return order
+        self._orders[order.url] = replace(self._orders[order.url], profile=self.echo or profile)
+        return replace(order, profile=self.echo or profile)
 
     def _new_order(self, identifiers: Sequence[Identifier], replaces: str | None) -> Order:
         predecessor = self._predecessor(replaces) if replaces else None

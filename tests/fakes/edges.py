@@ -21,11 +21,14 @@ class Edges:
         deaf: terminators whose reload says that it worked, and changes nothing.
         broken: terminators whose reload fails, with its words.
         down: terminators that nobody reaches.
+        unrouted: terminators to which we have no way.
         strict: terminators that take no client's certificate.
         served: chains by terminator and certificate.
         first: those with another kind of key, shown to whoever takes any.
         hooks: changes the digest of every hook.
         without_check: terminators whose hook has no test.
+        after_reload: what happens once a terminator, which it is told, has taken what it was given.
+        says: what is seen in place of what is served; None: that.
     """
 
     live: Callable[[str], Chain]
@@ -34,11 +37,14 @@ class Edges:
     deaf: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    unrouted: set[str] = field(default_factory=set)
     strict: set[str] = field(default_factory=set)
     served: dict[tuple[str, str], Chain] = field(default_factory=dict)
     first: dict[tuple[str, str], Chain] = field(default_factory=dict)
     hooks: str = "1"
     without_check: set[str] = field(default_factory=set)
+    after_reload: Callable[[str], None] = lambda _: None
+    says: Callable[[Ask], Seen | None] = lambda _: None
     looks: int = 0
 
     def digest(self, terminator: str) -> str:
@@ -58,6 +64,7 @@ class Edges:
         if terminator not in self.deaf:
             for one in changed:
                 self.served[terminator, one.certificate] = self.live(one.certificate)
+        self.after_reload(terminator)
         return HookResult(ok=True)
 
     def _called(self, verb: str, terminator: str, changed: Sequence[Changed]) -> None:
@@ -67,8 +74,13 @@ class Edges:
         del timeout
         address, server_name, present = ask.address, ask.server_name, ask.present
         self.looks += 1
+        instead = self.says(ask)
+        if instead is not None:
+            return instead
         if address in self.down:
             return Seen(words="connection refused: nothing listens there")
+        if address in self.unrouted:
+            return Seen(words="no route to it", no_route=True)
         place = (address, server_name.partition(".")[0])
         chain = self.served.get(place)
         if not ask.key_kind:

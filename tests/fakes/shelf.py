@@ -178,10 +178,12 @@ class MemoryShelf:
     def rename(self, old: str, new: str) -> None:
         self.disk.write(f"rename {old} to {new}")
         rooms: tuple[dict[str, Any], ...] = (
-            self._desks, self.rejected, self._versions, self._live,
+            self._desks, self.rejected, self._live, self._versions,
         )  # fmt: skip
+        if old in self._versions:
+            self._desks.pop(new, None)
         for room in rooms:
-            if old in room and new not in room:
+            if old in room and not self._versions.get(new):
                 room[new] = room.pop(old)
 
     def forget(self, name: str) -> None:

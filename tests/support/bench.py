@@ -20,6 +20,7 @@ from everleaf.pki.keys import OpensslKeys
 from everleaf.ports import Concern, Solver
 from everleaf.report import Report
 from everleaf.stages import STAGES
+from everleaf.stages.by_hand import pin
 from everleaf.store.shelf import DiskShelf
 from everleaf.store.sqlite import SqliteStore
 from everleaf.system.executor import Inline
@@ -146,6 +147,22 @@ class Bench:
 
     def versions(self, name: str) -> int:
         return len(self.shelf.holding(self.wanted[name]).versions)
+
+    def pin(self, name: str, version: str) -> None:
+        """As `everleaf rollback` says it."""
+        known = self.shelf.holding(self.wanted[name]).version(version)
+        assert known is not None
+        pin(self.wanted[name], known, self)
+
+    def refused(self, name: str) -> list[str]:
+        """The versions that something is held against."""
+        versions = self.shelf.holding(self.wanted[name]).versions
+        return [one.id for one in versions if one.rejection is not None]
+
+    def lose_state(self) -> None:
+        """`state.sqlite` is gone."""
+        (self.folder / "state.sqlite").unlink()
+        self.store = SqliteStore(self.folder)
 
     def code(self, name: str) -> str:
         """The code of the one fault of a certificate."""

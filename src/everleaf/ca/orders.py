@@ -42,7 +42,13 @@ def order(answer: Answer, url: str, doing: str, retry_at: datetime | None) -> Or
         certificate=reader.url(body["certificate"]) if body.get("certificate") else None,
         problem=_problem(body.get("error")),
         retry_at=retry_at,
+        profile=_profile(body.get("profile")),
     )
+
+
+def _profile(value: object) -> str:
+    """draft-ietf-acme-profiles, section 4; whatever is no text says nothing."""
+    return value if isinstance(value, str) else ""
 
 
 def authorization(

@@ -169,6 +169,7 @@ def address(one: Observation) -> Document:
         "code": one.code or None,
         "words": one.words or None,
         "optional": one.optional,
+        "terminator": one.terminator or None,
     }
 
 

@@ -12,8 +12,9 @@ from everleaf.cli import Context, session
 def command(context: Context, old: str, new: str) -> int:
     """Let versions, state and history of OLD be those of NEW, which is in the configuration.
 
-    Nothing is ordered for it. Rename the certificate in the configuration first; whoever reads the
-    old live folder is to be told of the new one, which is printed.
+    Nothing is ordered for it; an order of NEW's own that is under way is given up. Rename the
+    certificate in the configuration first; whoever reads the old live folder is to be told of the
+    new one, which is printed.
     """
     settings = session.settings_of(context)
     if settings.faults:

@@ -18,6 +18,7 @@ from everleaf.config.settings import Settings
 from everleaf.pipeline import Pipeline
 from everleaf.rehearsal import staged
 from everleaf.stages import REHEARSAL, STAGES
+from everleaf.store.form import refuse_newer
 
 
 def settings_of(context: Context) -> Settings:
@@ -43,7 +44,12 @@ def level(context: Context) -> str:
 def tools_for(
     context: Context, settings: Settings, *, deadline: timedelta | None = None, **more: object
 ) -> Workshop:
-    """The tools of a command."""
+    """The tools of a command.
+
+    Raises:
+        OperatorError: a newer everleaf wrote the state directory.
+    """
+    refuse_newer(settings.state_dir)
     return build(
         settings,
         deadline=deadline,

@@ -1,5 +1,6 @@
 """Where one certificate stands: in one word, and as a JSON document."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from everleaf.cli import documents
@@ -7,6 +8,7 @@ from everleaf.core.job import Job
 from everleaf.core.standing import Sight
 from everleaf.core.wanted import Wanted
 from everleaf.errors import Fault
+from everleaf.ports import Shelf
 
 
 def state(job: Job) -> str:
@@ -20,8 +22,8 @@ def state(job: Job) -> str:
         return "placeholder"
     if job.standing.waiting or job.holding.pending:
         return "waiting"
-    looked = {one.endpoint for one in job.standing.observations if one.version == live.id}
-    if any(str(endpoint) not in looked for endpoint in job.wanted.endpoints):
+    looks = [one for one in job.standing.observations if one.version == live.id]
+    if not all(any(one.is_of(endpoint) for one in looks) for endpoint in job.wanted.endpoints):
         return "unconfirmed"
     return "well"
 
@@ -37,12 +39,28 @@ def confirmed(job: Job) -> bool | None:
     if not job.wanted.endpoints:
         return None
     seen = [one for one in job.standing.observations if one.version == job.holding.live]
-    good = {one.endpoint for one in seen if one.sight is Sight.CONFIRMED}
-    needed = {str(one) for one in job.wanted.endpoints if not one.optional}
-    return needed <= good and not any(one.sight.is_failing and not one.optional for one in seen)
+    good = [one for one in seen if one.sight is Sight.CONFIRMED]
+    needed = [endpoint for endpoint in job.wanted.endpoints if not endpoint.optional]
+    if any(one.sight.is_failing and not one.optional for one in seen):
+        return False
+    return all(any(one.is_of(endpoint) for one in good) for endpoint in needed)
 
 
-def status(job: Job) -> documents.Document:
+def warnings(job: Job, shelf: Shelf) -> list[str]:
+    """What somebody should know of what is live, though nothing is wrong with it here."""
+    live, pins = job.holding.live_version, job.wanted.pins
+    if live is None or live.placeholder or not pins:
+        return []
+    from everleaf.pki.certificates import read, split
+    from everleaf.pki.issuance import pinned
+
+    material = shelf.material(job.name, live.id)
+    chain, _ = read(split(material.leaf + material.chain))
+    said = pinned(chain, pins)
+    return [said] if said else []
+
+
+def status(job: Job, warned: Sequence[str] = ()) -> documents.Document:
     """Where one certificate stands."""
     live = job.holding.live_version
     return {
@@ -84,6 +102,7 @@ def status(job: Job) -> documents.Document:
         "confirmed": confirmed(job),
         "addresses": [documents.address(one) for one in job.standing.observations],
         "damaged": list(job.holding.damaged),
+        "warnings": list(warned),
         "unreadable": None,
     }
 
@@ -104,5 +123,6 @@ def unknown(wanted: Wanted, why: Fault) -> documents.Document:
         "confirmed": None if not wanted.endpoints else False,
         "addresses": [],
         "damaged": [],
+        "warnings": [],
         "unreadable": documents.fault(why),
     }

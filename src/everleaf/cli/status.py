@@ -1,5 +1,7 @@
 """`everleaf status`: where each certificate stands."""
 
+from collections.abc import Sequence
+
 import click
 
 from everleaf.bootstrap import Workshop
@@ -30,7 +32,8 @@ def command(context: Context, names: tuple[str, ...], *, probe: bool, as_json: b
 
     def tell(name: str) -> tuple[documents.Document, list[str]]:
         job = pipeline.read(name)
-        return states.status(job), _lines(pipeline, job)
+        warned = states.warnings(job, tools.shelf)
+        return states.status(job, warned), _lines(pipeline, job, warned)
 
     found, faults = attempt(pipeline, picked, tell)
     faults = unlooked | faults
@@ -64,7 +67,7 @@ def _unknown(settings: Settings, name: str, why: Fault) -> tuple[documents.Docum
     return document, [f"{name}: failing", f"  cannot be read: {why}"]
 
 
-def _lines(pipeline: Pipeline, job: Job) -> list[str]:
+def _lines(pipeline: Pipeline, job: Job, warned: Sequence[str]) -> list[str]:
     live, holding = job.holding.live_version, job.holding
     lines = [
         f"{job.name}: {states.state(job)}",
@@ -78,6 +81,7 @@ def _lines(pipeline: Pipeline, job: Job) -> list[str]:
         f"  missing: {one}" + (", of what is live" if one in lacks else "")
         for one in holding.damaged
     ]
+    lines += [f"  warning: {one}" for one in warned]
     lines.append(f"  next order: {_next_order(pipeline, job)}")
     for stage, trouble in job.standing.troubles.items():
         since = documents.moment(trouble.since)

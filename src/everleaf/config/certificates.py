@@ -15,6 +15,7 @@ from everleaf.core.challenges import can
 from everleaf.core.identifiers import Identifier, parse
 from everleaf.core.wanted import (
     EMERGENCY,
+    Endpoint,
     KeyType,
     PreferredChain,
     Preflight,
@@ -64,6 +65,13 @@ def build(name: str, table: schema.CertificateTable, known: Known, report: Repor
     solvers = one.chosen("solver", both.solvers, known.default_solver, known.names.solvers)
     one.refuse_unanswered(identifiers, solvers)
     terminators, usages = both.terminators or (), both.usages or (Usage.SERVER,)
+    places = endpoints(
+        table,
+        (*one.key, "endpoints"),
+        report,
+        known.around,
+        Of(identifiers=identifiers, terminators=terminators, usages=usages),
+    )
     wanted = Wanted(
         name=name,
         identifiers=tuple(sorted(set(identifiers))),
@@ -80,17 +88,11 @@ def build(name: str, table: schema.CertificateTable, known: Known, report: Repor
         preflight=both.preflight or Preflight.WARN,
         rehearse=both.rehearse_first or False,
         terminators=terminators,
-        canary=one.canary(both, terminators),
+        canary=one.canary(both, terminators, places),
         quiet=both.quiet,
         on_unconfirmed=both.on_unconfirmed or Unconfirmed.KEEP,
         pins=both.pins or frozenset(),
-        endpoints=endpoints(
-            table,
-            (*one.key, "endpoints"),
-            report,
-            known.around,
-            Of(identifiers=identifiers, terminators=terminators, usages=usages),
-        ),
+        endpoints=places,
         copies=both.copies or (),
         group=both.group or "",
         keep_versions=both.keep_versions or 3,
@@ -115,12 +117,15 @@ class _Certificate:
     known: Known
     report: Report
 
-    def canary(self, both: Said, terminators: tuple[str, ...]) -> str:
-        """One of its own terminators."""
-        name = both.canary or ""
+    def canary(self, both: Said, terminators: tuple[str, ...], places: tuple[Endpoint, ...]) -> str:
+        """One of its own terminators; where others follow it, one that can be confirmed."""
+        name, key = both.canary or "", (*self.key, "canary")
         if name and name not in terminators:
             what = f"{shown(name)} is no terminator of this certificate"
-            self.report.add((*self.key, "canary"), what, meant(name, terminators))
+            self.report.add(key, what, meant(name, terminators))
+        elif name and terminators != (name,) and all(one.terminator != name for one in places):
+            what = f"no endpoint belongs to {shown(name)}: it could never be confirmed"
+            self.report.add(key, what, f'give an endpoint terminator = "{name}", or remove it')
         return name
 
     def request(self) -> "Requested | None":

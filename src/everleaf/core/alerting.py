@@ -41,6 +41,8 @@ def due(
     marks: tuple[int, ...],
     now: datetime,
     emergency: Emergency | None = None,
+    *,
+    place: str = "",
 ) -> tuple[tuple[Alert, Told], ...]:
     """The alerts to send now, each with what is to be remembered once it was sent.
 
@@ -48,6 +50,7 @@ def due(
         serving: the version in use, whose days are counted; a placeholder's are not.
         marks: days before the end, in any order.
         emergency: told once for a version, also where it was renewed since.
+        place: the terminator that has `serving` still; empty: it is live.
     """
     found: list[tuple[Alert, Told]] = []
     told = standing.told
@@ -66,7 +69,7 @@ def due(
         fresh = [mark for mark in passed if mark not in told.marks]
         if fresh:
             told = replace(told, marks=passed)
-            found.append((_expiring(standing.name, serving, min(fresh), now), told))
+            found.append((_expiring(standing.name, serving, place, min(fresh), now), told))
     if emergency is not None and told.emergency != emergency.version:
         told = replace(told, emergency=emergency.version)
         alert = Alert(kind=Kind.EMERGENCY, certificate=standing.name, what=emergency.why)
@@ -81,12 +84,11 @@ def _passed(serving: Version, marks: tuple[int, ...], now: datetime) -> tuple[in
     return tuple(sorted(mark for mark in sensible if left <= timedelta(days=mark)))
 
 
-def _expiring(name: str, serving: Version, mark: int, now: datetime) -> Alert:
+def _expiring(name: str, serving: Version, place: str, mark: int, now: datetime) -> Alert:
     left = serving.remaining(now)
+    which = f"what {place} has, version {serving.id}," if place else "the live certificate"
     end = serving.earliest_end.strftime("%Y-%m-%d %H:%M:%SZ")
     state = (
         "has expired" if left <= timedelta(0) else f"ends in {left / timedelta(days=1):.1f} days"
     )
-    return Alert(
-        kind=Kind.EXPIRING, certificate=name, what=f"the live certificate {state}, {end}", days=mark
-    )
+    return Alert(kind=Kind.EXPIRING, certificate=name, what=f"{which} {state}, {end}", days=mark)

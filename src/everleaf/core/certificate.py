@@ -33,6 +33,23 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why a version is kept back: it made a terminator's own test fail.
+
+    Until the hook (`hook`: its digest) or the deployment (a fingerprint) changes. With no
+    terminator: it could not be confirmed, and was withdrawn; the fingerprint is then that of the
+    confirmation.
+    """
+
+    version: str
+    terminator: str
+    hook: str
+    deployment: str
+    words: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One certificate as it stands in `versions/ID`, with how it came about.
 
@@ -44,6 +61,8 @@ class Version:
         key_type: of its key; empty: the key is not ours.
         profile: that it was ordered with.
         revoked_at: when we had it revoked.
+        pinned_at: when it was made live by hand, to stay so; the last one counts.
+        rejection: why it is kept back.
     """
 
     id: str
@@ -63,6 +82,8 @@ class Version:
     key_type: str = ""
     profile: str = ""
     revoked_at: datetime | None = None
+    pinned_at: datetime | None = None
+    rejection: Rejection | None = None
 
     @property
     def came_at(self) -> datetime:

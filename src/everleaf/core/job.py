@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from everleaf.core.backoff import holds, next_attempt
-from everleaf.core.certificate import Version
+from everleaf.core.certificate import Rejection, Version
 from everleaf.core.identifiers import Identifier
 from everleaf.core.limits import Claim, spare_renewals
 from everleaf.core.outcome import Held
 from everleaf.core.schedule import Decision, Moment, Reason, decide, times
-from everleaf.core.standing import Rejection, Standing
+from everleaf.core.standing import Standing
 from everleaf.core.venue import Venue, attempts_key
 from everleaf.core.wanted import Wanted
 
@@ -30,14 +30,13 @@ class Pending:
 
     Attributes:
         order_url: None: newOrder was about to be sent, or its answer was lost.
-        downloaded: whether the issued chain is here (`chain.pem`).
-        verified: whether it passed (`verified.pem`).
-        rejected: whether it was judged and refused, at least once.
+        downloaded, verified, rejected: whether the issued chain is here, passed, was ever refused.
         replaces: the CertID that the order carried.
         waiting_since, looks: when the authority was first seen at work on it, and how often.
         answered: challenges were answered, and whether they were decided is not known.
         finalized: the certificate was asked for, and may be issued at any moment.
         because: why it was due when it was begun: the code, and the words.
+        profile: that the authority says it issues by; empty: it does not say.
     """
 
     ask: str
@@ -56,6 +55,13 @@ class Pending:
     answered: bool = False
     finalized: bool = False
     because: str = ""
+    profile: str = ""
+
+
+def last_pinned(versions: Iterable[Version]) -> Version | None:
+    """The one that was made live by hand last, whether it may still be or not."""
+    by_hand = [(one.pinned_at, one) for one in versions if one.pinned_at is not None]
+    return max(by_hand, key=lambda pair: pair[0])[1] if by_hand else None
 
 
 def latest(versions: Iterable[Version]) -> Version | None:
@@ -224,67 +230,73 @@ class Job:
         return taken.next_reload(version, self.name + terminator, self.now, end)
 
     def refused(self) -> tuple[Rejection, ...]:
-        """The rejections that still hold: neither hook nor deployment has changed since.
+        """The rejections that still hold, oldest first: neither hook nor deployment has changed.
 
         By hand those end that were there before; what this very run has taken back, stays so. Once
         the live version is over none does: what is served cannot become worse.
         """
-        return tuple(one for one in self.standing.rejections if self._still_refused(one))
+        known = (one.rejection for one in self.holding.versions if one.rejection is not None)
+        found = [one for one in known if self._still_refused(one)]
+        return tuple(sorted(found, key=lambda one: one.at))
+
+    def is_refused(self, version: str | None) -> bool:
+        """Whether this version is kept back: refused by a terminator's test, or withdrawn."""
+        return any(one.version == version for one in self.refused())
 
     def candidate(self) -> Version | None:
-        """The version that should be live: the newest valid one that is not kept back."""
-        pinned = self.pinned()
-        if pinned is not None:
-            return pinned
-        refused = {one.version for one in self.refused()}
-        usable = (
-            one
-            for one in self.holding.versions
-            if one.id not in refused and one.is_usable(self.now)
-        )
-        return latest(usable) or self.holding.live_version
+        """The version that should be live: the pinned one, or the newest that is not kept back.
+
+        Neither a pin nor a withdrawal holds once what it leads to nears its end.
+        """
+        choices = self._choices()
+        sound = (one for one in choices if not self.is_near_end(one))
+        return next(sound, choices[-1] if choices else self.holding.live_version)
+
+    def _choices(self) -> list[Version]:
+        """What may be live; the later ones where the earlier ones near their end."""
+        usable = [one for one in self.holding.versions if one.is_usable(self.now)]
+        broke = {one.version for one in self.refused() if one.terminator}
+        free = latest(one for one in usable if not self.is_refused(one.id))
+        tested = latest(one for one in usable if one.id not in broke)
+        return [one for one in (self.pinned(), free, tested) if one is not None]
 
     def pinned(self) -> Version | None:
-        """The version that was made live by hand, while it may be."""
-        pin = self.standing.pin
-        version = self.holding.version(pin.version) if pin and not self.force else None
-        return version if version is not None and version.is_usable(self.now) else None
+        """The version that was made live by hand last, while it may be."""
+        last = last_pinned(self.holding.versions) if not self.force else None
+        if last is None or not last.is_usable(self.now) or self.is_refused(last.id):
+            return None
+        return last
 
-    def is_in_danger(self) -> bool:
-        """Whether what is live is nothing that may be served much longer."""
-        live = self.holding.live_version
-        if live is None or not live.is_usable(self.now):
-            return True
-        return self.now >= times(live, self.wanted, self.wake).emergency
+    def goes_back(self, terminator: str, version: str) -> bool:
+        """Whether `terminator` has what was refused, withdrawn or pinned away from.
 
-    def is_confirmed(self, terminator: str, version: str) -> bool:
-        """Whether every endpoint of this terminator was seen with this version."""
-        own = [one for one in self.wanted.endpoints if one.terminator == terminator]
-        return all(self._is_seen(str(one), version) for one in own if not one.optional)
-
-    def _is_seen(self, endpoint: str, version: str) -> bool:
-        looks = [
-            one
-            for one in self.standing.observations
-            if one.endpoint == endpoint and one.version == version
-        ]
-        return bool(looks) and not any(one.sight.is_failing for one in looks)
-
-    def awaits_canary(self, terminator: str, version: str) -> bool:
-        """Whether another terminator is to take `version`, and to be seen with it, first."""
-        canary = self.wanted.canary
-        if not canary or terminator == canary:
+        The way back waits for nobody, and is never undone.
+        """
+        has, by_hand = self.standing.took(terminator).version, self.pinned()
+        if has in ("", version):
             return False
-        taken = self.standing.took(canary).version == version
-        return not (taken and self.is_confirmed(canary, version))
+        return self.is_refused(has) or (by_hand is not None and by_hand.id == version)
+
+    def is_in_danger(self, terminator: str = "") -> bool:
+        """Whether what is live, or what `terminator` has, may not be served much longer."""
+        live = self.holding.live_version
+        has = self.holding.version(self.standing.took(terminator).version)
+        return live is None or self.is_near_end(live) or (has is not None and self.is_near_end(has))
+
+    def is_near_end(self, version: Version) -> bool:
+        """Whether a version may not be served much longer, if at all."""
+        emergency = times(version, self.wanted, self.wake).emergency
+        return not version.is_usable(self.now) or self.now >= emergency
 
     def _still_refused(self, rejection: Rejection) -> bool:
         live = self.holding.live_version
         over = live is not None and live.earliest_end <= self.now
         ended = self.force and rejection.at < self.started
+        wanted = self.wanted
+        about = wanted.deployment if rejection.terminator else wanted.confirmation
         return (
             not ended
             and not over
             and rejection.hook == dict(self.hooks).get(rejection.terminator, "")
-            and rejection.deployment == self.wanted.deployment
+            and rejection.deployment == about
         )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from everleaf.core.backoff import Attempts, next_attempt
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Back, Done, Failed, Outcome, Waiting
+from everleaf.core.wanted import Endpoint
 from everleaf.core.window import Renewal
 from everleaf.errors import Fault
 
@@ -50,6 +51,7 @@ class Observation:
         words: what is wrong there, why, and what to check first.
         code: of the symptom that they tell; empty: it is none that is known.
         misses: looks in a row that were failing, over all runs.
+        key: of the endpoint (`Endpoint.key`); empty: it was stored when there was none.
     """
 
     endpoint: str
@@ -63,6 +65,18 @@ class Observation:
     misses: int = 0
     terminator: str = ""
     optional: bool = False
+    key: str = ""
+
+    def is_of(self, endpoint: Endpoint) -> bool:
+        """Whether it was a look at this endpoint."""
+        if self.key:
+            return self.key == endpoint.key
+        return (self.endpoint, self.terminator) == (str(endpoint), endpoint.terminator)
+
+    def is_at_place_of(self, other: "Observation") -> bool:
+        """Whether both are looks at the same address of the same endpoint."""
+        same = self.key == other.key or "" in (self.key, other.key)
+        return same and (self.endpoint, self.address) == (other.endpoint, other.address)
 
     @property
     def host(self) -> str:
@@ -103,35 +117,17 @@ _NOTHING = Taken()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """A version that made a terminator's own test fail.
+class Previous:
+    """The version before the settled one.
 
-    Kept back until the hook (`hook`: its digest) or the deployment (a fingerprint) changes. With
-    no terminator: it could not be confirmed, and was rolled back.
+    Attributes:
+        seen: where it was confirmed: `endpoint address`.
+        awaited: keys of the endpoints at which the settled one is not judged yet.
     """
 
     version: str
-    terminator: str
-    hook: str
-    deployment: str
-    words: tuple[str, ...]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """A version that was made live by hand, until `--force`."""
-
-    version: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Previous:
-    """The version before the settled one, and where it was seen: `endpoint address`."""
-
-    version: str
     seen: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +148,6 @@ class Standing:
         settled: the version that at least one terminator took last, or that was switched to
             where there is none; what a failing check switches back to.
         previous: what was settled before that, to go back to.
-        pin: what was made live by hand.
         switched_at: when the live link changed last.
         taken: by terminator.
         waiting: by stage, until when.
@@ -166,10 +161,8 @@ class Standing:
     waiting: Mapping[Stage, datetime] = field(default_factory=dict)
     settled: str | None = None
     previous: Previous | None = None
-    pin: Pin | None = None
     switched_at: datetime | None = None
     taken: Mapping[str, Taken] = field(default_factory=dict)
-    rejections: tuple[Rejection, ...] = ()
     observations: tuple[Observation, ...] = ()
     reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     renewal: Renewal | None = None
@@ -203,8 +196,13 @@ class Standing:
             and (taken.at is None or one.at > taken.at)
         )
 
-    def settle(self, version: str) -> "Standing":
-        """The same with `version` settled; where another one was, it is what one may go back to."""
+    def settle(self, version: str, awaited: tuple[str, ...]) -> "Standing":
+        """The same with `version` settled; where another one was, it is what one may go back to.
+
+        Args:
+            version: what was taken, or is live where there is nobody to take it.
+            awaited: keys of the endpoints at which it is to be judged.
+        """
         if self.settled in (None, version):
             return replace(self, settled=version)
         before = self.settled or ""
@@ -213,7 +211,8 @@ class Standing:
             for one in self.observations
             if one.version == before and one.sight is Sight.CONFIRMED
         )
-        return replace(self, settled=version, previous=Previous(version=before, seen=seen))
+        previous = Previous(version=before, seen=seen, awaited=awaited)
+        return replace(self, settled=version, previous=previous)
 
     def with_taken(self, terminator: str, taken: Taken) -> "Standing":
         """The same, with this terminator's record."""

@@ -96,6 +96,18 @@ class Endpoint:
         place, way = join_port(self.host, self.port), str(self.approach)
         return f"{place} ({way})" if way else place
 
+    @property
+    def key(self) -> str:
+        """What tells it from all others, those with the same host and port included.
+
+        Of one of which no more is said than that, and how it is reached, the same as `str`.
+        """
+        said = (self.addresses, self.command, self.resolver, self.client)
+        more = (*said, self.terminator, self.present)
+        if not any(more):
+            return str(self)
+        return f"{self} {hashlib.sha256(repr(more).encode()).hexdigest()[:12]}"
+
 
 def join_port(host: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
@@ -196,4 +208,11 @@ class Wanted:
     def deployment(self) -> str:
         """Fingerprint of how it is deployed: a remembered rejection ends when this changes."""
         text = repr((self.terminators, self.copies, self.group))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def confirmation(self) -> str:
+        """Fingerprint of how it is deployed, looked at and judged: a withdrawal ends with it."""
+        looks = [(one.key, one.optional) for one in self.endpoints]
+        text = repr((self.deployment, looks, self.on_unconfirmed.value, self.grace))
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -78,9 +78,9 @@ class HookTerminators:
         """Let the server take what is on disk now."""
         if not self.known[terminator].per_certificate:
             return self._call(terminator, "reload", changed)
-        results = [self._call(terminator, None, [one]) for one in changed]
-        failed = [one for one in results if not one.passed]
-        return failed[0] if failed else HookResult(ok=True)
+        results = {one.certificate: self._call(terminator, None, [one]) for one in changed}
+        failed = [one for one in results.values() if not one.passed]
+        return HookResult(ok=not failed, words=failed[0].words if failed else (), each=results)
 
     def _call(self, terminator: str, verb: str | None, changed: Sequence[Changed]) -> HookResult:
         one = self.known[terminator]

@@ -15,7 +15,9 @@ _CALENDAR = (
     (datetime(2026, 3, 15, tzinfo=UTC), 200),
     (datetime(2020, 9, 1, tzinfo=UTC), 398),
 )
-_FEWEST_TIMESTAMPS = 2
+# Timestamps of separate logs, by lifetime: Chrome's policy (googlechrome.github.io/
+# CertificateTransparency/ct_policy.html), and Apple's, support.apple.com/103214.
+_SHORT, _FEW, _MORE = timedelta(days=180), 2, 3
 _MOMENT = timedelta(seconds=1)
 
 
@@ -40,10 +42,8 @@ def renewed(
 
 def calendar(leaf: x509.Certificate) -> Iterator[str]:
     """It lives no longer than public certificates may."""
-    start = leaf.not_valid_before_utc
+    start, life = leaf.not_valid_before_utc, _life(leaf)
     days = next((days for since, days in _CALENDAR if start >= since), None)
-    # Both ends are part of the validity: RFC 5280, section 4.1.2.5.
-    life = leaf.not_valid_after_utc - start + _MOMENT
     if days is not None and life > timedelta(days=days):
         yield (
             f"it is valid for {life / timedelta(days=1):.1f} days: public certificates that begin "
@@ -51,25 +51,32 @@ def calendar(leaf: x509.Certificate) -> Iterator[str]:
         )
 
 
+def _life(leaf: x509.Certificate) -> timedelta:
+    """Both ends are part of the validity: RFC 5280, section 4.1.2.5."""
+    return leaf.not_valid_after_utc - leaf.not_valid_before_utc + _MOMENT
+
+
 def transparency(leaf: x509.Certificate) -> Iterator[str]:
     """It carries signed timestamps of Certificate Transparency logs (RFC 6962, section 3.3)."""
-    count = timestamps(leaf)
-    if count < _FEWEST_TIMESTAMPS:
+    count, life = timestamps(leaf), _life(leaf)
+    fewest = _FEW if life <= _SHORT else _MORE
+    if count < fewest:
         yield (
             f"it carries {count or 'no'} signed certificate timestamp{'s' if count != 1 else ''}: "
-            f"browsers ask for {_FEWEST_TIMESTAMPS} of public certificates"
+            f"browsers ask for {fewest}, of as many logs, of public certificates that live for "
+            f"{life / timedelta(days=1):.0f} days"
         )
 
 
 def timestamps(leaf: x509.Certificate) -> int:
-    """How many signed timestamps are embedded."""
+    """Of how many logs signed timestamps are embedded."""
     oid = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
     try:
         value = leaf.extensions.get_extension_for_oid(oid).value
     except (x509.ExtensionNotFound, ValueError):
         return 0
     if isinstance(value, x509.PrecertificateSignedCertificateTimestamps):
-        return len(list(value))
+        return len({one.log_id for one in value})
     return 0
 
 

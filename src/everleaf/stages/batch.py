@@ -1,19 +1,22 @@
 """One batch: who goes live together, who is to blame for a failing check, who is reloaded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from everleaf.core.backoff import Attempts
 from everleaf.core.blame import guilty
+from everleaf.core.canary import awaits_canary, quiet_until, waits_for_another
+from everleaf.core.certificate import Rejection, Version
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Failed, Outcome
-from everleaf.core.standing import Rejection, Standing, Taken
+from everleaf.core.standing import Standing
 from everleaf.errors import EverleafError, Fault
-from everleaf.ports import Changed, HookResult
+from everleaf.ports import HookResult
 from everleaf.stages import verdicts
+from everleaf.stages.calls import Calls
 from everleaf.stages.contract import Tools
+from everleaf.stages.takings import Takings
 
 
 class Batch:
@@ -21,13 +24,22 @@ class Batch:
 
     What is durable is written as soon as it is true: a killed batch is found again by the next
     run from the live links, `settled` and `taken`.
+
+    Args:
+        jobs: what is deployed.
+        tools: the run's.
+        beside: certificates that are no part of it, and may wait for a canary at its terminators:
+            whoever is reloaded takes what is live of those, too.
     """
 
-    def __init__(self, jobs: Sequence[Job], tools: Tools) -> None:
+    def __init__(self, jobs: Sequence[Job], tools: Tools, beside: Sequence[Job] = ()) -> None:
         self._tools = tools
         targets = {job.name: job.candidate() for job in jobs}
         self._target = {name: version.id for name, version in targets.items() if version}
         self._jobs = {job.name: job for job in jobs if job.name in self._target}
+        self._calls = Calls(self._jobs, tools)
+        self._takings = Takings(self._jobs, tools)
+        self._beside = beside
         self._live = {name: job.holding.live for name, job in self._jobs.items()}
         self._failed: dict[str, Fault] = {}
         self._out: set[str] = set()
@@ -63,16 +75,28 @@ class Batch:
 
     def _has_to(self, name: str, terminator: str) -> bool:
         """Whether the terminator has something to take of this certificate, and may try now."""
-        job, standing = self._jobs[name], self._standing(name)
-        taken = standing.took(terminator)
-        behind = taken.version != self._target[name] or bool(standing.stale(terminator))
-        now = self._tools.clock.now()
-        fresh = replace(job, standing=standing, now=now)
-        if fresh.awaits_canary(terminator, self._target[name]):
+        job, version = self._fresh(name), self._target[name]
+        if self._waits(name, terminator):
             return False
-        until = fresh.next_reload(terminator, self._target[name])
-        held = until is not None and until > now and not job.force
+        standing = job.standing
+        behind = standing.took(terminator).version != version or bool(standing.stale(terminator))
+        until = job.next_reload(terminator, version)
+        held = until is not None and until > job.now and not job.force
         return (behind and not held) or bool(job.holding.copies_behind)
+
+    def _waits(self, name: str, terminator: str) -> bool:
+        """Whether the terminator is to wait: for a canary, or for the end of the quiet hours."""
+        job, version = self._fresh(name), self._target[name]
+        if awaits_canary(job, terminator, version) or quiet_until(job, terminator, version):
+            return True
+        others = [(self._fresh(one), self._live[one]) for one in self._jobs if one != name]
+        others += [(one, one.holding.live) for one in self._beside]
+        return waits_for_another(job, terminator, version, others)
+
+    def _fresh(self, name: str) -> Job:
+        """The same with what is known, and the time, now."""
+        now = self._tools.clock.now()
+        return replace(self._jobs[name], standing=self._standing(name), now=now)
 
     def _switch(self, name: str, version: str) -> None:
         """Make a version live, with its copies; where that fails all of it stays as it was."""
@@ -98,15 +122,24 @@ class Batch:
 
     def _back(self, names: Iterable[str]) -> None:
         for name in names:
-            settled = self._before(name)
-            if settled is not None:
-                self._switch(name, settled)
+            before = self._before(name)
+            if before is not None:
+                self._switch(name, before)
 
     def _before(self, name: str) -> str | None:
-        """The version to switch back to: the settled one, where it is on disk and another."""
-        settled = self._standing(name).settled
-        known = self._jobs[name].holding.version(settled)
-        return settled if known is not None and settled != self._target[name] else None
+        """The version to switch back to: the settled one, or else what was live; another one."""
+        holding = self._jobs[name].holding
+        known = [holding.version(one) for one in (self._standing(name).settled, holding.live)]
+        others = [one.id for one in known if one and one.id != self._target[name]]
+        found = others[0] if others else None
+        return None if found == holding.live and _is_placeholder(holding.live_version) else found
+
+    def _goes_back(self, name: str) -> bool:
+        """Whether this is the way back, which no failed reload undoes."""
+        job, before = self._jobs[name], self._before(name)
+        pinned = job.pinned()
+        by_hand = pinned is not None and pinned.id == self._target[name]
+        return by_hand or job.is_refused(before)
 
     def _check(self, terminator: str) -> bool:
         """Whether the terminator may be reloaded, guilty pairs having been kept back."""
@@ -127,30 +160,36 @@ class Batch:
         return False
 
     def _ask(self, terminator: str) -> HookResult:
-        members = self._members(terminator)
-        said = self._tools.terminators.check(terminator, self._changed(members))
-        self._say("check", terminator, members, said)
-        return said
+        return self._calls.check(terminator, self._members(terminator))
 
     def _keep_back(self, terminator: str, suspects: Sequence[str], said: HookResult) -> None:
         """Find the guilty among `suspects`, all of which are switched back, and remember them."""
         words: dict[str, tuple[str, ...]] = {}
-
-        def passes(forward: frozenset[str]) -> bool:
-            self._back(name for name in suspects if name not in forward)
-            self._forward(sorted(forward))
-            answer = self._ask(terminator)
-            for name in forward if not answer.passed else ():
-                words[name] = answer.words
-            return answer.passed
-
-        blamed = guilty(suspects, passes)
+        blamed = guilty(suspects, self._trial(suspects, lambda: self._ask(terminator), words))
         self._back(sorted(blamed))
         self._forward(name for name in suspects if name not in blamed)
         for name in sorted(blamed):
             lines = words.get(name, said.words)
             self._remember(name, terminator, lines)
-            self._take_out(name, verdicts.refused(terminator, self._target[name], lines))
+            fault = verdicts.refused(terminator, self._target[name], self._live[name], lines)
+            self._take_out(name, fault)
+
+    def _trial(
+        self,
+        suspects: Sequence[str],
+        ask: Callable[[], HookResult],
+        words: dict[str, tuple[str, ...]],
+    ) -> Callable[[frozenset[str]], bool]:
+        """Whether it passes with just these of the suspects forward; else `words` says why not."""
+
+        def passes(forward: frozenset[str]) -> bool:
+            self._back(name for name in suspects if name not in forward)
+            self._forward(sorted(forward))
+            said = ask()
+            words.update(dict.fromkeys(() if said.passed else forward, said.words))
+            return said.passed
+
+        return passes
 
     def _remember(self, name: str, terminator: str, words: tuple[str, ...]) -> None:
         one = Rejection(
@@ -161,57 +200,67 @@ class Batch:
             words=words,
             at=self._tools.clock.now(),
         )
-        self._tools.store.change(
-            name, lambda known: replace(known, rejections=(*_without(known, one.version), one))
-        )
+        self._amend(name, one)
+
+    def _amend(self, name: str, rejection: Rejection | None) -> None:
+        """Write beside the version, where no lost state takes it away, that it is kept back."""
+        holding = self._tools.shelf.holding(self._jobs[name].wanted)
+        version = holding.version(self._target[name])
+        if version is not None and version.rejection != rejection:
+            self._tools.shelf.amend(name, replace(version, rejection=rejection))
 
     def _reload(self, terminator: str) -> None:
         members = [name for name in self._members(terminator) if self._has_to(name, terminator)]
         if not members:
             return
-        said = self._tools.terminators.reload(terminator, self._changed(members))
-        self._say("reload", terminator, members, said)
-        for name in members if said.passed else ():
-            self._take(name, terminator)
-        if said.passed:
-            return
-        alone = [name for name in members if self._before(name) and not self._anybody_took(name)]
-        if alone:
-            # Nobody serves the new version yet: the one before is live, and is taken, again.
-            self._back(alone)
-            self._out |= set(alone)
-            again = self._tools.terminators.reload(terminator, self._changed(members))
-            self._say("reload", terminator, members, again)
-        now = self._tools.clock.now()
+        said = self._calls.reload(terminator, members)
+        bad = {name: said.of(name).words for name in members if not said.of(name).passed}
+        alone = [name for name in bad if self._may_return(name)]
+        asked = alone if said.each else members
+        words = self._return(terminator, asked, alone, bad) if alone else bad
         for name in members:
-            self._failed[name] = verdicts.reload_failed(terminator, said.words, back=name in alone)
-            missed = self._standing(name).took(terminator).missed(self._target[name], now)
-            self._write_taken(name, terminator, missed)
+            if name not in words:
+                self._takings.took(name, terminator, self._target[name])
+                continue
+            live = None if self._live[name] == self._target[name] else self._live[name]
+            self._failed[name] = verdicts.reload_failed(terminator, words[name], live)
+            self._takings.missed(name, terminator, self._target[name])
 
-    def _take(self, name: str, terminator: str) -> None:
-        version, now = self._target[name], self._tools.clock.now()
-        before = self._standing(name).took(terminator)
-        taken = Taken(version=version, at=now, tried=version, attempts=Attempts())
-        if before.version == version and self._standing(name).stale(terminator):
-            # A reload because of a stale edge counts as missed until the edge is confirmed.
-            taken = replace(before.missed(version, now), at=now)
-        self._write_taken(name, terminator, taken, settled=version)
+    def _return(
+        self,
+        terminator: str,
+        asked: Sequence[str],
+        alone: Sequence[str],
+        words: dict[str, tuple[str, ...]],
+    ) -> dict[str, tuple[str, ...]]:
+        """Who fails, and why, once what nobody serves yet is back; of several, just the guilty.
 
-    def _write_taken(
-        self, name: str, terminator: str, taken: Taken, settled: str | None = None
-    ) -> None:
-        self._tools.store.change(
-            name,
-            lambda known: (
-                known.with_taken(terminator, taken).settle(settled)
-                if settled
-                else known.with_taken(terminator, taken)
-            ),
-        )
+        Args:
+            terminator: that could not be reloaded.
+            asked: whom the hook is called for.
+            alone: those of which the version before is taken again.
+            words: why, of each that failed.
+        """
+        found = dict(words)
+        passes = self._trial(alone, lambda: self._calls.reload(terminator, asked), found)
+        nobody: frozenset[str] = frozenset()
+        blamed = frozenset(alone)
+        well = passes(nobody)
+        if well and asked is not alone and len(alone) > 1:
+            blamed = guilty(alone, passes)
+            if not passes(frozenset(alone) - blamed):
+                blamed, well = frozenset(alone), passes(nobody)
+        self._out |= blamed
+        if not well or asked is alone:
+            return words
+        return {name: found[name] for name in sorted(blamed)}
 
-    def _anybody_took(self, name: str) -> bool:
+    def _may_return(self, name: str) -> bool:
+        """Whether nobody has taken the new version, and the one before was well."""
+        if self._before(name) is None or self._goes_back(name):
+            return False
         taken = self._standing(name).taken.values()
-        return any(one.version == self._target[name] for one in taken)
+        return not any(one.version == self._target[name] for one in taken)
 
     def _outcome(self, name: str) -> Outcome:
         if name in self._failed:
@@ -219,44 +268,20 @@ class Batch:
         job, version = self._jobs[name], self._target[name]
         standing = self._standing(name)
         behind = [one for one in job.wanted.terminators if standing.took(one).version != version]
-        fresh = replace(job, standing=standing)
-        if behind and all(fresh.awaits_canary(one, version) for one in behind):
-            return Done(f"{job.wanted.canary} has version {version}; the others follow it")
-        if behind:
+        late = [one for one in behind if not self._waits(name, one)]
+        if late:
             known = job.standing.troubles.get(Stage.RELOAD)
-            return Failed(known.fault if known else verdicts.waits(behind))
-        self._tools.store.change(
-            name,
-            lambda known: replace(known.settle(version), rejections=_without(known, version)),
-        )
+            return Failed(known.fault if known else verdicts.waits(late))
+        if behind:
+            news = job.holding.live != version
+            return Done(f"version {version} is on disk; {', '.join(behind)} will follow", news)
+        self._amend(name, None)
+        self._takings.settled(name, version)
         return Done(f"version {version} is live")
-
-    def _changed(self, names: Sequence[str]) -> tuple[Changed, ...]:
-        return tuple(
-            Changed(
-                certificate=name,
-                live=self._tools.shelf.live_path(name),
-                lineage=self._tools.shelf.lineage_path(name),
-                copies=tuple(str(copy.path) for copy in self._jobs[name].wanted.copies),
-                identifiers=self._jobs[name].wanted.identifiers,
-            )
-            for name in names
-        )
-
-    def _say(self, verb: str, terminator: str, members: Sequence[str], said: HookResult) -> None:
-        self._tools.events.say(
-            "info" if said.passed else "warning",
-            verb,
-            certificate=", ".join(members),
-            stage=Stage.RELOAD.value,
-            terminator=terminator,
-            passed=said.passed,
-            words=list(said.words),
-        )
 
     def _standing(self, name: str) -> Standing:
         return self._tools.store.standing(name)
 
 
-def _without(known: Standing, version: str) -> tuple[Rejection, ...]:
-    return tuple(one for one in known.rejections if one.version != version)
+def _is_placeholder(version: Version | None) -> bool:
+    return version is not None and version.placeholder

@@ -35,6 +35,7 @@ def look(job: Job) -> Look:
             if at <= job.now or job.force:
                 return Due(f"{endpoint} at {one.address or 'no address'} {why}", "unconfirmed")
             if one.sight.is_failing:
+                why = ": ".join(each for each in (why, one.words) if each)
                 held.append(Held(at, f"{endpoint} at {one.address or 'no address'} {why}"))
     return min(held, key=lambda one: one.until or job.now) if held else Idle()
 
@@ -63,9 +64,7 @@ def expected_endpoints(job: Job, live: Version) -> tuple[Endpoint, ...]:
 def observed(standing: Standing, endpoint: Endpoint, live: Version) -> tuple[Observation, ...]:
     """The last looks at this endpoint for this version."""
     return tuple(
-        one
-        for one in standing.observations
-        if one.endpoint == str(endpoint) and one.version == live.id
+        one for one in standing.observations if one.is_of(endpoint) and one.version == live.id
     )
 
 
@@ -80,13 +79,13 @@ def act(job: Job, tools: Tools) -> Outcome:
     looks = [one for one in tools.executor.each(watch.look, found) if one is not None]
     explained = _explained(job, live, tools, looks)
     seen = [_remembered(job.standing, one) for one in explained]
-    seen.sort(key=lambda one: (one.endpoint, one.address))
+    seen.sort(key=lambda one: (one.endpoint, one.address, one.key))
     tools.store.change(job.name, lambda known: _with(known, job, expected, seen))
     bad = [one for one in seen if one.sight.is_failing and not one.optional]
     if bad:
         return Failed(_fault(bad, live))
-    same = {(one.endpoint, one.address, one.sight, one.version) for one in seen} == {
-        (one.endpoint, one.address, one.sight, one.version) for one in job.standing.observations
+    same = {(one.key, one.address, one.sight, one.version) for one in seen} == {
+        (one.key, one.address, one.sight, one.version) for one in job.standing.observations
     }
     places = ", ".join(f"{one.endpoint} at {one.address}" for one in seen)
     return Done(f"serial {live.serial} served by {places}", news=not same)
@@ -111,8 +110,7 @@ def _remembered(standing: Standing, one: Observation) -> Observation:
         (
             other.misses
             for other in standing.observations
-            if (other.endpoint, other.address) == (one.endpoint, one.address)
-            and other.version == one.version
+            if other.is_at_place_of(one) and other.version == one.version
         ),
         0,
     )
@@ -123,9 +121,8 @@ def _with(
     known: Standing, job: Job, expected: Sequence[Endpoint], seen: Sequence[Observation]
 ) -> Standing:
     """The looks replaced where there are new ones, and dropped where nobody wants them."""
-    looked_at = {str(endpoint) for endpoint in expected}
-    wanted = {str(endpoint) for endpoint in job.wanted.endpoints} - looked_at
-    kept = [one for one in known.observations if one.endpoint in wanted]
+    unseen = [endpoint for endpoint in job.wanted.endpoints if endpoint not in expected]
+    kept = [one for one in known.observations if any(map(one.is_of, unseen))]
     standing = replace(known, observations=(*kept, *seen), reached=_reached(known, job, seen))
     if any(one.sight in (Sight.STALE, Sight.CHAIN) for one in seen):
         return standing

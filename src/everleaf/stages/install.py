@@ -4,7 +4,7 @@ from datetime import datetime
 
 from everleaf.core.backoff import Attempts
 from everleaf.core.certificate import Version
-from everleaf.core.job import Job
+from everleaf.core.job import Job, last_pinned
 from everleaf.core.outcome import Done, Due, Idle, Look, Outcome
 from everleaf.core.venue import attempts_key
 from everleaf.ports import Material
@@ -24,8 +24,13 @@ def act(job: Job, tools: Tools) -> Outcome:
     version, chain = version_of(job, tools)
     tools.shelf.install(job.wanted, version, material_of(job, tools, chain))
     tools.store.set_attempts(attempts_key(job.wanted.identifiers, version.authority), Attempts())
-    kept = {one for one in (job.holding.live, job.standing.settled, version.id) if one}
-    tools.shelf.prune(job.wanted, kept)
+    taken = [job.standing.took(one).version for one in job.wanted.terminators]
+    previous = job.standing.previous
+    before = job.holding.version(previous.version) if previous else None
+    ways = (last_pinned(job.holding.versions), before)
+    back = [one.id for one in ways if one is not None and one.is_usable(job.now)]
+    known = (job.holding.live, job.standing.settled, version.id, *taken, *back)
+    tools.shelf.prune(job.wanted, {one for one in known if one})
     tools.shelf.give_up(job.name)
     return Done(f"version {version.id}, serial {version.serial}, ends {version.earliest_end:%F}")
 

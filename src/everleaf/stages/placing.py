@@ -53,7 +53,9 @@ class Placing:
         if isinstance(placed, Waiting):
             return placed
         order, replaces = placed
-        recorded = replace(pending, order_url=order.url, account=account, replaces=replaces)
+        recorded = replace(
+            pending, order_url=order.url, account=account, replaces=replaces, profile=order.profile
+        )
         tools.shelf.update(job.name, recorded)
         where = f" at {self.venue.authority}" if len(job.venues) > 1 else ""
         return Done(f"order {order.url}{where}" + (f" replaces {replaces}" if replaces else ""))

@@ -1,9 +1,12 @@
 """Reload: new versions go live by one switch each, and the terminators take them, in a batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from everleaf.core.canary import awaits_canary, quiet_until
 from everleaf.core.certificate import Version
 from everleaf.core.job import Job
+from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Held, Idle, Look, Outcome
 from everleaf.stages.batch import Batch
 from everleaf.stages.contract import Tools
@@ -14,16 +17,12 @@ def look(job: Job) -> Look:
     candidate = job.candidate()
     if candidate is None or candidate.placeholder:
         return Idle("nothing to deploy")
-    lagging = behind(job, candidate.id)
-    quiet = _quiet(job, candidate) if lagging else None
-    if quiet is not None:
-        return quiet
     held: list[Held] = []
-    for terminator, why in lagging:
-        until = job.next_reload(terminator, candidate.id)
-        if until is None or until <= job.now or job.force:
+    for terminator, why in behind(job, candidate.id):
+        hold = _hold(job, terminator, candidate)
+        if hold is None:
             return Due(f"{terminator}: {why}", "reload")
-        held.append(Held(until, f"{terminator}: {why}"))
+        held.append(replace(hold, why=f"{terminator}: {why}: {hold.why}"))
     if held:
         return min(held, key=lambda one: one.until or job.now)
     if job.holding.live != candidate.id:
@@ -38,24 +37,27 @@ def look(job: Job) -> Look:
     return Idle()
 
 
-def _quiet(job: Job, candidate: Version) -> Held | None:
-    """The quiet hours; what is in danger, or was never deployed, does not mind them."""
-    until = job.wanted.quiet.until(job.now) if job.wanted.quiet else None
-    if until is None or job.force or job.is_in_danger():
+def _hold(job: Job, terminator: str, candidate: Version) -> Held | None:
+    """Why a terminator is not given it now: the quiet hours, or reloads that came to nothing."""
+    quiet = quiet_until(job, terminator, candidate.id)
+    if quiet is not None:
+        return Held(quiet, f"nothing is reloaded within the quiet hours, {job.wanted.quiet}")
+    until = job.next_reload(terminator, candidate.id)
+    if until is None or until <= job.now or job.force:
         return None
-    why = f"nothing is reloaded within the quiet hours, {job.wanted.quiet}"
-    return Held(until, f"version {candidate.id}: {why}")
+    trouble = job.standing.troubles.get(Stage.RELOAD)
+    return Held(until, str(trouble.fault) if trouble else "the reload before came to nothing")
 
 
 def _kept_back(job: Job, candidate: Version) -> Held | None:
     """Why the candidate, or a newer version, goes no further for now."""
-    if any(job.awaits_canary(one, candidate.id) for one in job.wanted.terminators):
+    if any(awaits_canary(job, one, candidate.id) for one in job.wanted.terminators):
         why = f"the others wait until {job.wanted.canary} is confirmed with {candidate.id}"
         return Held(None, why)
-    pin, newest = job.standing.pin, job.holding.newest
-    if pin and job.pinned() is not None and newest and newest.id != pin.version:
-        why = f"version {pin.version} was made live by hand at {pin.at:%F %T}Z; --force ends that"
-        return Held(None, why)
+    pinned, newest = job.pinned(), job.holding.newest
+    if pinned and pinned.pinned_at and newest and newest.id != pinned.id == candidate.id:
+        why = f"version {pinned.id} was made live by hand at {pinned.pinned_at:%F %T}Z"
+        return Held(None, f"{why}; everleaf rollback {job.name} --newest ends that")
     refused = [one for one in job.refused() if _is_newer(one.version, candidate, job)]
     if not refused:
         return None
@@ -75,7 +77,7 @@ def behind(job: Job, version: str) -> tuple[tuple[str, str], ...]:
     """The terminators that have not taken `version`, or whose edges were seen without it."""
     found: list[tuple[str, str]] = []
     for terminator in job.wanted.terminators:
-        if job.awaits_canary(terminator, version):
+        if awaits_canary(job, terminator, version):
             continue
         if job.standing.took(terminator).version != version:
             found.append((terminator, f"version {version} is not taken"))
@@ -89,11 +91,16 @@ def act(job: Job, tools: Tools) -> Outcome:
     return together([job], tools)[job.name]
 
 
-def together(jobs: Sequence[Job], tools: Tools) -> dict[str, Outcome]:
+def together(jobs: Sequence[Job], tools: Tools, beside: Sequence[Job] = ()) -> dict[str, Outcome]:
     """Deploy all that arrived: switch, check every terminator, reload each once.
+
+    Args:
+        jobs: what has arrived.
+        tools: the run's.
+        beside: others that may wait for a canary at the same terminators.
 
     Returns:
         An outcome for every job, by name.
     """
-    outcomes = Batch(jobs, tools).deploy()
+    outcomes = Batch(jobs, tools, beside).deploy()
     return {job.name: outcomes.get(job.name, Done(news=False)) for job in jobs}

@@ -57,9 +57,10 @@ def targets(endpoint: Endpoint, resolver: Resolver) -> Sequence[Target]:
 class Watch:
     """Looks at addresses for one live version.
 
-    Within the grace period after a switch or reload of this very run a failing address is looked
-    at again, and a good one is believed only after several fresh connections in a row: old
-    workers still answer for a moment. At any other time one connection decides.
+    Within the grace period after a switch or reload of this very run, or of one that ended before
+    it could judge, a failing address is looked at again, and a good one is believed only after
+    several fresh connections in a row: old workers still answer for a moment. At any other time one
+    connection decides.
     """
 
     def __init__(self, job: Job, live: Version, tools: Tools) -> None:
@@ -137,7 +138,9 @@ class Watch:
         standing = self._job.standing
         own = (endpoint.terminator,) if endpoint.terminator else self._job.wanted.terminators
         moments = [standing.took(one).at for one in own] + [standing.switched_at]
-        recent = [at for at in moments if at is not None and at >= self._job.started]
+        awaited = standing.previous is not None and endpoint.key in standing.previous.awaited
+        since = [at for at in moments if at is not None]
+        recent = [at for at in since if awaited or at >= self._job.started]
         if not recent:
             return 0.0
         end: datetime = max(recent) + self._job.wanted.grace
@@ -179,6 +182,7 @@ class Watch:
             code=code,
             terminator=target.endpoint.terminator,
             optional=target.endpoint.optional,
+            key=target.endpoint.key,
         )
 
 

@@ -17,22 +17,22 @@ def broken(terminator: str, words: tuple[str, ...]) -> Fault:
     )
 
 
-def refused(terminator: str, version: str, words: tuple[str, ...]) -> Fault:
+def refused(terminator: str, version: str, live: str | None, words: tuple[str, ...]) -> Fault:
     """A pair makes the test fail."""
     return Fault(
         actor=Actor.OPERATOR,
         code="pair-refused",
         what=f"{terminator}: version {version} makes the server's own test fail; "
-        "the version before is live again",
+        f"version {live} is live",
         words=words,
         remedy="It is tried again when the hook or the certificate's deployment changes, "
         "or with --force",
     )
 
 
-def reload_failed(terminator: str, words: tuple[str, ...], *, back: bool) -> Fault:
-    """A reload failed though every check had passed."""
-    state = "the version before is live again" if back else "the version stays installed"
+def reload_failed(terminator: str, words: tuple[str, ...], live: str | None) -> Fault:
+    """A reload failed though every check had passed; `live`: what was switched back to."""
+    state = f"version {live} is live again" if live else "the version stays installed"
     return Fault(
         actor=Actor.EDGE,
         code="reload-failed",
@@ -42,14 +42,19 @@ def reload_failed(terminator: str, words: tuple[str, ...], *, back: bool) -> Fau
     )
 
 
-def withdrawn(version: str, before: str, words: tuple[str, ...]) -> Fault:
-    """A version that could not be confirmed was rolled back."""
+def withdrawn(version: str, live: str | None, words: tuple[str, ...]) -> Fault:
+    """A version that could not be confirmed was withdrawn; `live`: what came of that."""
+    if live == version:
+        state = f"version {version} is live all the same, since the one before cannot be"
+    else:
+        state = f"version {live} is live again"
     return Fault(
         actor=Actor.EDGE,
         code="rolled-back",
-        what=f"version {version} could not be confirmed; version {before} is live again",
+        what=f"version {version} could not be confirmed; {state}",
         words=words,
-        remedy="It is tried again when the certificate's deployment changes, or with --force",
+        remedy="It is tried again when the certificate's deployment, its endpoints or the policy "
+        "change, or by everleaf rollback NAME --newest",
     )
 
 

@@ -1,10 +1,11 @@
 """Verify: the issued chain is what was asked for, whole, and trusted; else it goes no further."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from everleaf.core.job import Job
+from everleaf.core.job import Job, Pending
 from everleaf.core.lifecycle import Stage
 from everleaf.core.outcome import Done, Due, Failed, Idle, Look, Outcome
 from everleaf.core.venue import attempts_key
@@ -49,15 +50,14 @@ def act(job: Job, tools: Tools) -> Outcome:
             "warning", "a pinned key is missing", certificate=job.name,
             stage=Stage.VERIFY.value, words=warning,
         )  # fmt: skip
-    if not verdict.objections:
+    objections = (*_by_profile(pending, wanted.profile), *verdict.objections)
+    if not objections:
         tools.shelf.keep_verified(job.name, b"".join(to_pem(der) for der in verdict.mended))
         return Done(f"{len(verdict.mended)} certificates, all as asked")
     # By a wrong clock a good chain has expired, or does not hold yet.
     mind_clock(tools.authority(venue.authority), job, tools)
     rejected_id = sha256(download).hexdigest()[:12]
-    where = tools.shelf.keep_rejected(
-        job.name, rejected_id, download, "\n".join(verdict.objections)
-    )
+    where = tools.shelf.keep_rejected(job.name, rejected_id, download, "\n".join(objections))
     if pending is not None and not pending.rejected:
         # Counted once: looking again at the same chain is no further failure.
         tools.shelf.update(job.name, replace(pending, rejected=True))
@@ -69,11 +69,18 @@ def act(job: Job, tools: Tools) -> Outcome:
             code="chain-rejected",
             what="the issued chain is not what was asked for, and is not installed",
             where=where,
-            words=verdict.objections,
+            words=objections,
             remedy="Where only the trust is missing, name the root in trust_file: "
             "it is verified anew at every run",
         )
     )
+
+
+def _by_profile(pending: Pending | None, asked: str) -> Iterator[str]:
+    """What the authority said that it issues by is what was asked for, where something was."""
+    said = pending.profile if pending else ""
+    if asked and said and said != asked:
+        yield f"the authority issued it by the profile {said!r}, and {asked!r} was asked for"
 
 
 def _beside(job: Job, authority: str, tools: Tools) -> "Beside":

@@ -24,6 +24,11 @@ class Layout:
         """Standing, failures, limits, history."""
         return self.root / "state.sqlite"
 
+    @property
+    def form(self) -> Path:
+        """The version of this layout."""
+        return self.root / "layout"
+
     def certificate(self, name: str) -> Path:
         """One certificate's folder."""
         return self.root / "certificates" / name

@@ -250,13 +250,23 @@ class DiskShelf:
         return tuple(sorted(found))
 
     def rename(self, old: str, new: str) -> None:
-        """Let all that is on disk for `old` be that of `new`; one rename for each room."""
+        """Let all that is on disk for `old` be that of `new`; one rename for each room.
+
+        A mark in what is moved last tells an order of `new`'s own, which goes, from `old`'s.
+        """
+        mark, has_own = f".becomes-{new}", bool(_folders(self._layout.versions(new)))
+        place = self._layout.certificate(old)
+        if files.is_there(place) and not files.is_there(place / mark) and not has_own:
+            files.discard(self._layout.pending(new))
+            files.write(place / mark, b"", PRIVATE)
         for room in ("pending", "rejected", "certificates"):  # what others read comes last
             there, here = self._layout.root / room / old, self._layout.root / room / new
             with files.told(there):
-                if there.is_dir() and not here.exists():
+                if there.is_dir() and not has_own:
+                    files.discard(here)
                     there.rename(here)
                     files.sync(here.parent)
+        files.remove(self._layout.certificate(new) / mark)
         if self._live(new) is not None:
             self._point_lineage(new)
         self._drop_lineage(old)

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,11 +14,20 @@ from everleaf.system import files
 
 
 class FileLock:
-    """`ports.Lock`: `lock` in the state directory."""
+    """`ports.Lock`: `lock` in the state directory.
 
-    def __init__(self, state_dir: Path, clock: Clock) -> None:
+    Args:
+        state_dir: the state directory.
+        clock: says since when.
+        begun: called as soon as it is held.
+    """
+
+    def __init__(
+        self, state_dir: Path, clock: Clock, begun: Callable[[], None] = lambda: None
+    ) -> None:
         self._state_dir = state_dir
         self._clock = clock
+        self._begun = begun
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -44,6 +53,7 @@ class FileLock:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)
             try:
+                self._begun()
                 yield
             finally:
                 with suppress(OSError):

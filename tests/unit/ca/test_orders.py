@@ -56,6 +56,11 @@ def test_an_order_is_read() -> None:
     assert one.certificate == "https://ca.test/cert/1"
 
 
+@pytest.mark.parametrize(("said", "profile"), [("short", "short"), (None, ""), (7, "")])
+def test_the_profile_of_an_order_is_read_where_it_is_a_text(said: object, profile: str) -> None:
+    assert read_order({**ORDER, "profile": said}).profile == profile
+
+
 @pytest.mark.rule("ACME-3")
 @pytest.mark.parametrize("status", ["pending", "ready", "processing", "valid", "invalid"])
 def test_an_order_may_be_in_any_state_at_any_look(status: str) -> None:

@@ -1,18 +1,22 @@
 """`everleaf status` and `plan`: what they say of a certificate, and of one that is damaged."""
 
+import hashlib
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from everleaf.cli import status
 from everleaf.core.backoff import Attempts
 from everleaf.core.venue import attempts_key
+from everleaf.pki.keys import public_bytes
 from everleaf.store.accounts import AccountFiles
 from everleaf.store.shelf import DiskShelf
 from everleaf.store.sqlite import SqliteStore
+from support.forge import Plan, authority
 from support.nobody import open_folder, unprivileged
 from support.settled import VERSION, settle
 from support.shell import CONFIG, Everleaf
@@ -155,3 +159,34 @@ def test_a_damaged_row_of_the_history_is_named(config: Path, everleaf: Everleaf)
     assert said.status == 1
     assert "row 7 of the history" in said.err
     assert json.loads(everleaf("status", "--json").out)["version"] == 1
+
+
+def test_a_live_chain_without_a_pinned_key_is_warned_of(config: Path, everleaf: Everleaf) -> None:
+    text = config.read_text("utf-8")
+    chain = [Plan().make(), authority()]
+    config.write_text(text.replace('.org"]', f'.org"]\npins = ["{"00" * 32}"]', 1))
+    settle(config)
+    pem = [one.public_bytes(Encoding.PEM) for one in chain]
+    live(config, "a").joinpath("cert.pem").write_bytes(pem[0])
+    live(config, "a").joinpath("chain.pem").write_bytes(pem[1])
+    said = everleaf("status")
+    assert said.status == 0
+    assert "warning: none of the pinned keys is in the chain" in said.out
+    (warning,) = everleaf("status", "--json").of("a")["warnings"]
+    assert "pinned" in warning
+    own = hashlib.sha256(public_bytes(chain[1].public_key())).hexdigest()
+    config.write_text(text.replace('.org"]', f'.org"]\npins = ["{own}"]', 1))
+    assert everleaf("status", "--json").of("a")["warnings"] == []
+
+
+@pytest.mark.parametrize("command", [("status",), ("plan",), ("run",), ("history",)])
+def test_a_newer_state_directory_is_refused_also_where_its_database_is_lost(
+    command: tuple[str, ...], config: Path, everleaf: Everleaf
+) -> None:
+    state = settle(config).state_dir
+    (state / "layout").write_text("99")
+    (state / "state.sqlite").unlink()
+    said = everleaf(*command)
+    assert said.status == 2
+    assert "newer everleaf" in said.err
+    assert not (state / "state.sqlite").exists()

@@ -184,3 +184,20 @@ def test_a_file_that_cannot_be_read_is_one_fault(
     (one,) = caught.value.faults
     assert what in one.what
     assert one.remedy
+
+
+def test_a_canary_that_no_endpoint_belongs_to_is_a_fault(faults: Faults) -> None:
+    more = 'terminators = ["edge", "far"]\ncanary = "edge"\n'
+    text = RIGHT.replace('terminators = ["edge"]\n', more)
+    assert text != RIGHT
+    text += '[terminators.far]\nhook = "nginx"\n'
+    (one,) = faults(text)
+    place = text.splitlines().index('canary = "edge"') + 1
+    assert (one.key, one.line) == ("certificates.www.canary", place)
+    assert "no endpoint belongs to" in one.what
+    assert 'terminator = "edge"' in one.remedy
+    own = text.replace(
+        'canary = "edge"\n',
+        'canary = "edge"\nendpoints = [{ host = "a.b", terminator = "edge" }]\n',
+    )
+    assert faults(own) == ()

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from everleaf.core import alerting
 from everleaf.core.blame import guilty
-from everleaf.core.certificate import Version
+from everleaf.core.certificate import Rejection, Version
 from everleaf.core.identifiers import parse
 from everleaf.core.job import Holding, Job
 from everleaf.core.lifecycle import TABLE, End, Stage, Step, follows, picture
 from everleaf.core.outcome import Back, Done, Due, Failed, Held, Idle, Waiting
-from everleaf.core.standing import Rejection, Standing, Told, after, cleared
+from everleaf.core.standing import Standing, Told, after, cleared
 from everleaf.core.wanted import Copy, CopyKind, KeyType, Usage, Wanted
 from everleaf.errors import Actor, Fault
 
@@ -149,11 +149,10 @@ def test_only_what_a_certificate_is_for_asks_for_another_one() -> None:
 
 
 def job(*versions: Version, live: str, **more: object) -> Job:
-    standing = Standing(name="www", rejections=more.pop("rejections", ()))  # type: ignore[arg-type]
     holding = Holding(versions=versions, live=live)
     return Job(
-        wanted=WANTED, standing=standing, holding=holding, now=NOW + 10 * DAY, started=NOW,
-        hooks=(("edge", "1"),), **more,  # type: ignore[arg-type]
+        wanted=WANTED, standing=Standing(name="www"), holding=holding, now=NOW + 10 * DAY,
+        started=NOW, hooks=(("edge", "1"),), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -172,33 +171,32 @@ def test_the_newest_valid_version_should_be_live() -> None:
 
 
 @pytest.mark.parametrize(
-    ("versions", "more"),
+    ("other", "by_hand"),
     [
-        ((version("v1"), version("v2")), {"rejections": (rejection(),)}),
-        ((version("v1"), version("v2")), {"rejections": (rejection(),), "force": True}),
-        ((version("v1"), version("v2", life=DAY)), {}),
-        ((version("v1"), version("p", placeholder=True)), {}),
+        (replace(version("v2"), rejection=rejection()), False),
+        (replace(version("v2"), rejection=rejection()), True),
+        (version("v2", life=DAY), False),
+        (version("p", placeholder=True), False),
     ],
     ids=["kept back", "kept back by this very run", "expired", "placeholder"],
 )
-def test_a_version_that_may_not_go_live_is_passed_over(
-    versions: tuple[Version, ...], more: dict[str, object]
-) -> None:
-    found = job(*versions, live="v1", **more).candidate()
+def test_a_version_that_may_not_go_live_is_passed_over(other: Version, by_hand: bool) -> None:
+    found = job(version("v1"), other, live="v1", force=by_hand).candidate()
     assert found is not None
     assert found.id == "v1"
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("held", "by_hand"),
     [
-        {"rejections": (rejection(hook="2"),)},
-        {"rejections": (rejection(deployment="other"),)},
-        {"rejections": (rejection(at=NOW - DAY),), "force": True},
+        (rejection(hook="2"), False),
+        (rejection(deployment="other"), False),
+        (rejection(at=NOW - DAY), True),
     ],
     ids=["another hook", "another deployment", "by hand"],
 )
-def test_a_rejection_ends_when_what_it_was_about_changes(more: dict[str, object]) -> None:
-    found = job(version("v1"), version("v2"), live="v1", **more).candidate()
+def test_a_rejection_ends_when_what_it_was_about_changes(held: Rejection, by_hand: bool) -> None:
+    refused = replace(version("v2"), rejection=held)
+    found = job(version("v1"), refused, live="v1", force=by_hand).candidate()
     assert found is not None
     assert found.id == "v2"

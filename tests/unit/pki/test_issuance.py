@@ -54,24 +54,42 @@ def test_a_certificate_without_timestamps_is_refused_by_browsers() -> None:
     assert "no signed certificate timestamps" in said
 
 
-def timestamps(count: int) -> x509.UnrecognizedExtension:
+def timestamps(count: int, *, same: bool = False) -> x509.UnrecognizedExtension:
     """A list of signed certificate timestamps as logs write it (RFC 6962, section 3.3)."""
     signature = b"\x04\x03" + (4).to_bytes(2, "big") + b"\0" * 4
-    one = b"\0" + b"\x07" * 32 + (10**12).to_bytes(8, "big") + b"\0\0" + signature
-    entries = (len(one).to_bytes(2, "big") + one) * count
+    end = (10**12).to_bytes(8, "big") + b"\0\0" + signature
+    them = [b"\0" + bytes([0 if same else log]) * 32 + end for log in range(count)]
+    entries = b"".join(len(one).to_bytes(2, "big") + one for one in them)
     tls = len(entries).to_bytes(2, "big") + entries
     length = bytes([len(tls)]) if len(tls) < 128 else b"\x81" + bytes([len(tls)])
     oid = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
     return x509.UnrecognizedExtension(oid, b"\x04" + length + tls)
 
 
-@pytest.mark.parametrize(("count", "good"), [(1, False), (2, True), (3, True)])
-def test_two_timestamps_are_enough(count: int, good: bool) -> None:
-    leaf = Plan(more=(timestamps(count),)).make()
-    read = x509.load_der_x509_certificate(leaf.public_bytes(Encoding.DER))
-    said = list(transparency(read))
+def missing(days: float, extension: x509.UnrecognizedExtension) -> list[str]:
+    """What is said of a certificate with these timestamps that lives so long."""
+    end = Plan().start + timedelta(days=days) - timedelta(seconds=1)
+    leaf = Plan(end=end, more=(extension,)).make()
+    return list(transparency(x509.load_der_x509_certificate(leaf.public_bytes(Encoding.DER))))
+
+
+@pytest.mark.parametrize(
+    ("days", "count", "good"),
+    [(90, 1, False), (90, 2, True), (180, 2, True), (180 + 1 / 86400, 2, False), (200, 2, False),
+     (200, 3, True)],
+)  # fmt: skip
+def test_two_timestamps_are_enough_up_to_180_days_and_three_beyond(
+    days: float, count: int, good: bool
+) -> None:
+    said = missing(days, timestamps(count))
     assert (said == []) is good
-    assert good or "carries 1 signed certificate timestamp:" in said[0]
+    if count == 1:
+        assert "carries 1 signed certificate timestamp:" in said[0]
+
+
+def test_timestamps_of_one_log_count_once() -> None:
+    (said,) = missing(90, timestamps(2, same=True))
+    assert "carries 1 signed" in said
 
 
 def test_pins_that_the_chain_does_not_hold_are_told() -> None:

@@ -180,7 +180,7 @@ def test_a_test_that_fails_once_by_chance_blames_nobody(bench: Bench) -> None:
     bench.edges.refuses = lambda _: failures.pop() if failures else ""
     report = bench.run(force=True)
     assert report.failing == ()
-    assert bench.store.standing("a").rejections == ()
+    assert bench.refused("a") == []
     assert bench.live("a") == bench.shelf.holding(bench.wanted["a"]).versions[-1].id
 
 
@@ -295,7 +295,7 @@ def test_an_old_refusal_is_no_hold_once_a_later_version_is_live(bench: Bench) ->
     first = bench.live("a")
     bench.edges.refuses = lambda _: "no" if bench.live("a") != first else ""
     bench.run(force=True)
-    assert bench.store.standing("a").rejections
+    assert bench.refused("a")
     bench.edges.refuses = lambda _: ""
     bench.clock.turn(minutes=5)
     bench.want("a", "edge", identifiers=(parse("a.example.org"), parse("b.example.org")))

@@ -7,7 +7,7 @@ import pytest
 
 from everleaf.core.outcome import Held
 from everleaf.core.quiet import QuietHours
-from everleaf.core.standing import Pin, Sight
+from everleaf.core.standing import Sight
 from everleaf.core.wanted import Unconfirmed
 from support.bench import Bench
 
@@ -165,6 +165,7 @@ def test_it_is_rolled_back_where_the_policy_says_so_remembered_and_nothing_is_or
     assert (live(bench), bench.ca.ordered) == (first, ordered)
     (held,) = [one for one in bench.pipeline().looks("a").values() if isinstance(one, Held)]
     assert "no edge confirmed" in held.why
+    assert "kept back until" in held.why
     assert not bench.run(force=True).failing
     assert live(bench) != first
 
@@ -202,8 +203,7 @@ def test_what_was_pinned_by_hand_stays_until_force_and_renewals_stay_back(bench:
     bench.clock.turn(days=DAYS)
     bench.run()
     second = live(bench)
-    pin = Pin(version=first, at=bench.clock.now())
-    bench.store.change("a", lambda known: replace(known, pin=pin))
+    bench.pin("a", first)
     assert not bench.run().failing
     assert live(bench) == first
     (held,) = [one for one in bench.pipeline().looks("a").values() if isinstance(one, Held)]
@@ -213,7 +213,7 @@ def test_what_was_pinned_by_hand_stays_until_force_and_renewals_stay_back(bench:
     assert bench.ca.ordered == ordered
     bench.run(force=True)
     assert live(bench) not in (first, second)
-    assert bench.store.standing("a").pin is None
+    assert bench.pipeline().read("a").pinned() is None
 
 
 def test_a_pinned_version_that_is_over_or_revoked_does_not_hold_the_others_back(
@@ -225,8 +225,7 @@ def test_a_pinned_version_that_is_over_or_revoked_does_not_hold_the_others_back(
     bench.clock.turn(days=DAYS)
     bench.run()
     second = live(bench)
-    pin = Pin(version=first, at=bench.clock.now())
-    bench.store.change("a", lambda known: replace(known, pin=pin))
+    bench.pin("a", first)
     bench.run()
     assert live(bench) == first
     version = bench.shelf.holding(one).version(first)

@@ -116,3 +116,40 @@ def test_a_directory_copy_that_lacks_a_file_is_behind_and_is_mended(
     shelf.switch(wanted, "v1")
     assert shelf.holding(wanted).copies_behind == ()
     assert path.exists()
+
+
+def test_a_rename_into_an_empty_folder_moves_all_that_is_there(tmp_path: Path) -> None:
+    shelf = DiskShelf(tmp_path)
+    shelf.install(WANTED, VERSION, MATERIAL)
+    shelf.switch(WANTED, VERSION.id)
+    before = shelf.holding(WANTED)
+    (tmp_path / "certificates/new/versions").mkdir(parents=True)
+    shelf.rename(WANTED.name, "new")
+    assert shelf.holding(replace(WANTED, name="new")) == before
+    assert shelf.names() == ("new",)
+    assert [one.name for one in (tmp_path / "certificates/new").glob(".*")] == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_rename_that_was_cut_short_is_done_again_and_loses_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    shelf = DiskShelf(tmp_path)
+    shelf.install(WANTED, VERSION, MATERIAL)
+    shelf.begin(WANTED.name, PENDING, b"key")
+    if own:
+        shelf.begin("new", PENDING, b"its own")
+    true = Path.rename
+
+    def cut(self: Path, target: Path) -> Path:
+        if self.parent.name == "certificates":
+            raise KeyboardInterrupt
+        return true(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", cut)
+        with pytest.raises(KeyboardInterrupt):
+            shelf.rename(WANTED.name, "new")
+    shelf.rename(WANTED.name, "new")
+    assert shelf.pending_key("new") == b"key"
+    assert len(shelf.holding(replace(WANTED, name="new")).versions) == 1
