@@ -232,8 +232,8 @@ class Job:
     def refused(self) -> tuple[Rejection, ...]:
         """The rejections that still hold, oldest first: neither hook nor deployment has changed.
 
-        By hand those end that were there before; what this very run has taken back, stays so. Once
-        the live version is over none does: what is served cannot become worse.
+        By hand those end that were there before this run. Once the live version is over none does:
+        what is served cannot become worse.
         """
         known = (one.rejection for one in self.holding.versions if one.rejection is not None)
         found = [one for one in known if self._still_refused(one)]
@@ -289,14 +289,12 @@ class Job:
         return not version.is_usable(self.now) or self.now >= emergency
 
     def _still_refused(self, rejection: Rejection) -> bool:
-        live = self.holding.live_version
-        over = live is not None and live.earliest_end <= self.now
-        ended = self.force and rejection.at < self.started
-        wanted = self.wanted
-        about = wanted.deployment if rejection.terminator else wanted.confirmation
+        live, by_hand = self.holding.live_version, self.force and rejection.at < self.started
+        ended = by_hand or (live is not None and live.earliest_end <= self.now)
+        one = self.wanted
+        about = one.deployment if rejection.terminator else one.confirmation
         return (
             not ended
-            and not over
             and rejection.hook == dict(self.hooks).get(rejection.terminator, "")
             and rejection.deployment == about
         )
