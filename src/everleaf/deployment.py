@@ -55,7 +55,7 @@ class Deployment:
         if not any(self.pipeline.wanted[name].canary for name in names):
             return
         found = [self.each(name, self._to_reload) for name in names]
-        followers = [job for job in found if job is not None]
+        followers = [job for job in found if job is not None and _follows(job)]
         if followers:
             self._together(followers)
             self._confirm([job.name for job in followers])
@@ -134,3 +134,10 @@ class Deployment:
         if due:
             for _ in self.pipeline.tools.executor.each(confirm, due):
                 pass
+
+
+def _follows(job: Job) -> bool:
+    """Whether a terminator has not taken yet what is to be live."""
+    candidate, took = job.candidate(), job.standing.took
+    terminators = job.wanted.terminators
+    return candidate is not None and any(took(one).version != candidate.id for one in terminators)

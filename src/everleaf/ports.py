@@ -240,7 +240,7 @@ class Shelf(Protocol):
         ...
 
     def amend(self, name: str, version: Version) -> None:
-        """Replace what is told of a version: that it was revoked."""
+        """Replace what is told of a version: that it was revoked, refused, withdrawn or pinned."""
         ...
 
     def switch(self, wanted: Wanted, version_id: str) -> None:

@@ -21,29 +21,24 @@ def awaits_canary(job: Job, terminator: str, version: str) -> bool:
     return standing.took(canary).version != version or not is_confirmed(job, canary, version)
 
 
-def waits_for_another(
-    job: Job, terminator: str, version: str, others: Iterable[tuple[Job, str | None]]
-) -> bool:
-    """Whether a terminator is to wait because it takes what is live of others as well.
+def waiting(terminator: str, lives: Iterable[tuple[Job, str | None]]) -> frozenset[str]:
+    """The certificates of which a terminator is not to take what is live, for now."""
+    return frozenset(
+        job.name
+        for job, live in lives
+        if live is not None
+        and terminator in job.wanted.terminators
+        and awaits_canary(job, terminator, live)
+    )
 
-    One of them awaits its canary there. Its own canary, one that never had a version, and one that
-    may not wait on its own account wait for no other certificate.
 
-    Args:
-        job: the certificate of which it has something to take.
-        terminator: that would be reloaded.
-        version: what it is to take.
-        others: each with the version that is live now.
+def may_wait_for_others(job: Job, terminator: str, version: str) -> bool:
+    """Whether a terminator may wait with this certificate until another's canary is confirmed.
+
+    Not its own canary, nor one that never had a version of it.
     """
     taken = job.standing.took(terminator).version
-    if terminator == job.wanted.canary or not taken or not may_wait(job, terminator, version):
-        return False
-    return any(
-        live is not None
-        and terminator in one.wanted.terminators
-        and awaits_canary(one, terminator, live)
-        for one, live in others
-    )
+    return terminator != job.wanted.canary and taken != "" and may_wait(job, terminator, version)
 
 
 def may_wait(job: Job, terminator: str, version: str) -> bool:

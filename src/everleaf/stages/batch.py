@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from everleaf.core.blame import guilty
-from everleaf.core.canary import awaits_canary, quiet_until, waits_for_another
+from everleaf.core.canary import awaits_canary, may_wait_for_others, quiet_until, waiting
 from everleaf.core.certificate import Rejection, Version
 from everleaf.core.job import Job
 from everleaf.core.lifecycle import Stage
@@ -40,6 +40,7 @@ class Batch:
         self._calls = Calls(self._jobs, tools)
         self._takings = Takings(self._jobs, tools)
         self._beside = beside
+        self._waiting: dict[str, frozenset[str]] = {}  # by terminator, until something is switched
         self._live = {name: job.holding.live for name, job in self._jobs.items()}
         self._failed: dict[str, Fault] = {}
         self._out: set[str] = set()
@@ -76,7 +77,7 @@ class Batch:
     def _has_to(self, name: str, terminator: str) -> bool:
         """Whether the terminator has something to take of this certificate, and may try now."""
         job, version = self._fresh(name), self._target[name]
-        if self._waits(name, terminator):
+        if self._waits(job, terminator):
             return False
         standing = job.standing
         behind = standing.took(terminator).version != version or bool(standing.stale(terminator))
@@ -84,14 +85,20 @@ class Batch:
         held = until is not None and until > job.now and not job.force
         return (behind and not held) or bool(job.holding.copies_behind)
 
-    def _waits(self, name: str, terminator: str) -> bool:
+    def _waits(self, job: Job, terminator: str) -> bool:
         """Whether the terminator is to wait: for a canary, or for the end of the quiet hours."""
-        job, version = self._fresh(name), self._target[name]
+        version = self._target[job.name]
         if awaits_canary(job, terminator, version) or quiet_until(job, terminator, version):
             return True
-        others = [(self._fresh(one), self._live[one]) for one in self._jobs if one != name]
-        others += [(one, one.holding.live) for one in self._beside]
-        return waits_for_another(job, terminator, version, others)
+        if not may_wait_for_others(job, terminator, version):
+            return False
+        if terminator not in self._waiting:
+            first = [name for name, one in self._jobs.items() if one.wanted.canary]
+            lives = [(self._fresh(name), self._live[name]) for name in first]
+            lives += [(one, one.holding.live) for one in self._beside]
+            self._waiting[terminator] = waiting(terminator, lives)
+        # What is live of all certificates is taken by one reload.
+        return bool(self._waiting[terminator] - {job.name})
 
     def _fresh(self, name: str) -> Job:
         """The same with what is known, and the time, now."""
@@ -115,6 +122,7 @@ class Batch:
             now = self._tools.clock.now()
             self._tools.store.change(name, lambda known: replace(known, switched_at=now))
         self._live[name] = version
+        self._waiting.clear()
 
     def _forward(self, names: Iterable[str]) -> None:
         for name in names:
@@ -268,7 +276,8 @@ class Batch:
         job, version = self._jobs[name], self._target[name]
         standing = self._standing(name)
         behind = [one for one in job.wanted.terminators if standing.took(one).version != version]
-        late = [one for one in behind if not self._waits(name, one)]
+        fresh = self._fresh(name)
+        late = [one for one in behind if not self._waits(fresh, one)]
         if late:
             known = job.standing.troubles.get(Stage.RELOAD)
             return Failed(known.fault if known else verdicts.waits(late))

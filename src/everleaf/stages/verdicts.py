@@ -25,8 +25,8 @@ def refused(terminator: str, version: str, live: str | None, words: tuple[str, .
         what=f"{terminator}: version {version} makes the server's own test fail; "
         f"version {live} is live",
         words=words,
-        remedy="It is tried again when the hook or the certificate's deployment changes, "
-        "or with --force",
+        remedy="It is tried again when the hook or the certificate's deployment changes, or by "
+        "everleaf rollback NAME --newest",
     )
 
 

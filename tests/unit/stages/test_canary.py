@@ -228,3 +228,16 @@ def test_two_that_are_each_other_s_canary_go_on(bench: Bench) -> None:
     bench.clock.turn(days=DAYS)
     assert not bench.run().failing
     assert {served(bench, edge, name) for edge in ("one", "two") for name in "ab"} == {NEW}
+
+
+def test_an_edge_that_misses_its_reload_is_not_reloaded_again_in_the_same_run(
+    bench: Bench,
+) -> None:
+    bench.want("a", "one", "two", canary="one")
+    bench.want("b", "three")
+    bench.run()
+    bench.edges.deaf.add("three")
+    bench.edges.calls.clear()
+    bench.clock.turn(days=DAYS)
+    assert bench.run().failing == ("b",)
+    assert reloaded(bench).count("three") == 1
