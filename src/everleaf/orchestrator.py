@@ -16,6 +16,7 @@ from everleaf.pipeline import Pipeline, failure
 from everleaf.polling import Polls, Question, look_at_clocks, questions
 from everleaf.report import Report
 from everleaf.stages.by_hand import unpin
+from everleaf.stages.withdraw import unjudged
 from everleaf.telling import Teller
 
 R = TypeVar("R")
@@ -173,6 +174,8 @@ class Orchestrator:
     def _is_quiet(self, job: Job) -> bool:
         looks = (module.look(job) for module in self.pipeline.stages.values())
         if not job.standing.is_clear or not all(isinstance(one, Idle) for one in looks):
+            return False
+        if unjudged(job):
             return False
         return not Teller(self.pipeline, self.marks).due(job)
 

@@ -26,7 +26,8 @@ def act(job: Job, tools: Tools) -> Outcome:
     tools.store.set_attempts(attempts_key(job.wanted.identifiers, version.authority), Attempts())
     taken = [job.standing.took(one).version for one in job.wanted.terminators]
     previous = job.standing.previous
-    before = job.holding.version(previous.version) if previous else None
+    # Once the settled one is judged, it is what one may go back to.
+    before = job.holding.version(previous.version) if previous and previous.awaited else None
     ways = (last_pinned(job.holding.versions), before)
     back = [one.id for one in ways if one is not None and one.is_usable(job.now)]
     known = (job.holding.live, job.standing.settled, version.id, *taken, *back)

@@ -92,11 +92,22 @@ def withdraw(job: Job, rejections: Sequence[Rejection], tools: Tools) -> None:
 
 def judge(job: Job, tools: Tools) -> None:
     """The live version is judged at every endpoint at which it was looked for."""
-    previous, live = job.standing.previous, job.holding.live
-    if previous is None or not previous.awaited or job.standing.settled != live:
+    previous, seen = job.standing.previous, unjudged(job)
+    if previous is None or not seen:
         return
-    looks = [one for one in job.standing.observations if one.version == live]
-    seen = {one.key for one in job.wanted.endpoints if any(look.is_of(one) for look in looks)}
     left = tuple(one for one in previous.awaited if one not in seen)
     judged = replace(previous, awaited=left)
     tools.store.change(job.name, lambda standing: replace(standing, previous=judged))
+
+
+def unjudged(job: Job) -> frozenset[str]:
+    """Keys of the endpoints at which the live version was looked for, and not judged yet.
+
+    Between two runs there are some where the first was killed in between.
+    """
+    previous, live = job.standing.previous, job.holding.live
+    if previous is None or not previous.awaited or job.standing.settled != live:
+        return frozenset()
+    looks = [one for one in job.standing.observations if one.version == live]
+    seen = (one.key for one in job.wanted.endpoints if any(look.is_of(one) for look in looks))
+    return frozenset(seen) & frozenset(previous.awaited)

@@ -435,3 +435,20 @@ def test_what_was_decided_goes_along_with_a_new_name(bench: Bench) -> None:
     bench.store.rename("a", "b")
     bench.run()
     assert bench.live("b") == first
+
+
+def test_what_was_confirmed_before_a_run_was_killed_is_judged_by_the_next(bench: Bench) -> None:
+    _, second = two(bench, on_unconfirmed=Unconfirmed.ROLL_BACK, keep_versions=2)
+    previous = bench.store.standing("a").previous
+    assert previous is not None
+    assert previous.awaited == ()
+    keys = tuple(one.key for one in bench.wanted["a"].endpoints)
+    awaited = replace(previous, awaited=keys)
+    bench.store.change("a", lambda known: replace(known, previous=awaited))
+    bench.run()
+    judged = bench.store.standing("a").previous
+    assert judged == previous
+    bench.edges.down.add("edge")
+    bench.clock.turn(hours=7)
+    bench.run()
+    assert live(bench) == second
