@@ -75,4 +75,9 @@ class Hierarchy:
             usages=usages,
             start=start,
             end=start + lifetime,
+            serial=self.serial(),
         ).make()
+
+    def serial(self) -> int | None:
+        """Of the next leaf; None: by chance."""
+        return None

@@ -6,16 +6,14 @@ from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from everleaf.core.job import Holding, Trace
 from everleaf.core.wanted import KeyType, Wanted
 from everleaf.ports import Challenge, Changed, HookResult
 from fakes.clock import TurnedClock
 from fakes.edges import Edges
-from fakes.hierarchy import Hierarchy, Usages
+from fakes.hierarchy import Hierarchy
 from fakes.shelf import MemoryShelf
 from fakes.solver import MemorySolver
 from support import forge
@@ -142,23 +140,5 @@ class Foundry(Hierarchy):
         self._key = _key(POOL + 1)
         self.root, self.intermediate = self._below("Root")
 
-    def certify(
-        self,
-        public: CertificatePublicKeyTypes,
-        names: x509.SubjectAlternativeName,
-        start: datetime,
-        lifetime: timedelta,
-        usages: Usages = forge.SERVER,
-    ) -> x509.Certificate:
-        return forge.Plan(
-            subject="",
-            issuer=self._name,
-            signer=self._key,
-            public=public,
-            names=(),
-            other_names=tuple(names),
-            usages=usages,
-            start=start,
-            end=start + lifetime,
-            serial=self._dice.getrandbits(128) + 1,
-        ).make()
+    def serial(self) -> int:
+        return self._dice.getrandbits(128) + 1

@@ -38,6 +38,15 @@ class Identifier:
         return self.value
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parse(text: str) -> Identifier:
     """Read a name or an address as people write it: U-labels, capitals and a final dot allowed.
 

@@ -1,10 +1,10 @@
 """What a server says in HTTP: its clock, HSTS, and a refusal of the client's certificate."""
 
-import ipaddress
 from collections.abc import Callable
 from datetime import datetime
 
 from everleaf.core.diagnosis import Finding
+from everleaf.core.identifiers import is_address
 from everleaf.core.preloading import Judged, Met
 from everleaf.tls import http_hsts, http_refusals
 from everleaf.tls.http_exchange import Answer, Connect, NotHttpError, Site, request
@@ -55,7 +55,7 @@ def findings(
     facts = _facts(answer, secure, now)
     found = http_refusals.findings(answer, presented=presented) if asked else ()
     # A refusal need not have the headers of the site itself; one that it has counts.
-    if _is_address(host) or (found and not answer.all(http_hsts.HEADER)):
+    if is_address(host) or (found and not answer.all(http_hsts.HEADER)):
         return found, facts
     open_trail = None
     if plain is not None:
@@ -85,11 +85,3 @@ def _facts(answer: Answer, trail: Trail, now: datetime) -> dict[str, object]:
         "skew": round((date - now).total_seconds()) if date else None,
         "redirects": [{"from": hop.url, "to": hop.to} for hop in trail.hops if hop.to],
     }
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cryptography import x509
 
 from everleaf.core.diagnosis import Finding
+from everleaf.core.identifiers import is_address
 from everleaf.core.symptoms.names import HOSTNAME_MISMATCH, NO_SUBJECT_ALTERNATIVE_NAME
 from everleaf.pki.certificates import alternatives
 
@@ -96,15 +97,6 @@ def matches(pattern: str, wanted: str) -> bool:
     if star != "*" or below != rest or below.count(".") + 1 < _FEWEST_BELOW_STAR:
         return False
     return all(_PLAIN.fullmatch(one) for one in (label, *below.split(".")))
-
-
-def is_address(name: str) -> bool:
-    """Whether it is an IP address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _common(leaf: x509.Certificate) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from everleaf.core.diagnosis import Finding, Question
+from everleaf.core.identifiers import is_address
 from everleaf.core.preloading import Judged, Met
 from everleaf.errors import EverleafError
 from everleaf.ports import Resolver
@@ -13,7 +14,6 @@ from everleaf.tls import http, http_refusals
 from everleaf.tls.diagnosing.lines import Lines
 from everleaf.tls.handshake import Shake
 from everleaf.tls.http_exchange import NotHttpError, Site, request
-from everleaf.tls.names import is_address
 
 _HTTPS = 443
 # TLS from the first byte, and no HTTP behind it: IANA's service names.
